@@ -1,0 +1,71 @@
+/* base/metrics.h: counters, gauges and histograms, and their Prometheus text.
+ *
+ * Names follow https://prometheus.io/docs/practices/naming/: a unit at the end, _total for
+ * counters. Labels come from closed lists, never from a user: the table below is all there is. The
+ * table and its values are the process' own, as one of its two file-scope states. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct builder;
+
+/* X(symbol, kind, name, label, help): label is NULL or the label's name, whose values are given
+ * with metrics_label_values(). */
+#define METRICS(X)                                                                                 \
+    X(SESSIONS, GAUGE, "parley_sessions", "kind", "Open WebSocket sessions")                       \
+    X(SESSIONS_OPENED, COUNTER, "parley_sessions_opened_total", "kind", "Sessions opened")         \
+    X(SESSIONS_CLOSED, COUNTER, "parley_sessions_closed_total", "reason", "Sessions closed")       \
+    X(USERS, GAUGE, "parley_users", NULL, "Users with a session on this gateway")                  \
+    X(UPGRADES_REFUSED, COUNTER, "parley_upgrades_refused_total", "status",                        \
+      "WebSocket upgrades refused, by HTTP status")                                                \
+    X(HTTP_ANSWERS, COUNTER, "parley_http_answers_total", "status", "HTTP answers")                \
+    X(FRAMES_RECEIVED, COUNTER, "parley_frames_received_total", NULL, "Data frames from clients")  \
+    X(RECEIVED_BYTES, COUNTER, "parley_received_bytes_total", NULL,                                \
+      "Payload bytes of frames from clients")                                                      \
+    X(MESSAGES_RECEIVED, COUNTER, "parley_messages_received_total", NULL,                          \
+      "Messages from clients: accepted + refused + unknown")                                       \
+    X(MESSAGES_ACCEPTED, COUNTER, "parley_messages_accepted_total", "receiver",                    \
+      "Messages stored and published, by whether some gateway had the receiver")                   \
+    X(MESSAGES_UNKNOWN, COUNTER, "parley_messages_unknown_total", NULL,                            \
+      "Messages handed to Redis and not answered")                                                 \
+    X(MESSAGES_REFUSED, COUNTER, "parley_messages_refused_total", "code",                          \
+      "Messages refused, by error code")                                                           \
+    X(ERRORS, COUNTER, "parley_errors_total", "code", "Errors told to clients, by code")           \
+    X(SIGNALS, COUNTER, "parley_signals_total", "type", "Signals from clients, by type")           \
+    X(PUBLISHED, COUNTER, "parley_published_total", "result",                                      \
+      "What arrived on the channels of users, by what became of it")                               \
+    X(PUSHED, COUNTER, "parley_pushed_total", "result",                                            \
+      "Frames for sessions, by what became "                                                       \
+      "of them")                                                                                   \
+    X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
+    X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
+      "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \
+    X(REDIS_UP, GAUGE, "parley_redis_up", NULL, "1 while connected to Redis and subscribed")       \
+    X(REDIS_PENDING, GAUGE, "parley_redis_pending", NULL, "Commands that Redis has not answered")  \
+    X(REDIS_RECONNECTS, COUNTER, "parley_redis_connections_total", "connection",                   \
+      "Connections made to Redis")                                                                 \
+    X(REDIS_ERRORS, COUNTER, "parley_redis_errors_total", NULL, "Error replies from Redis")        \
+    X(REDIS_SECONDS, HISTOGRAM, "parley_redis_seconds", NULL,                                      \
+      "From handing a command to the connection to its reply")                                     \
+    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", NULL, "Channels subscribed in Redis")          \
+    X(OUTPUT_BYTES, GAUGE, "parley_output_bytes", NULL, "Bytes queued for sessions")
+
+#define METRICS_ENUM(symbol, kind, name, label, help) METRIC_##symbol,
+enum metric { METRICS(METRICS_ENUM) METRIC_COUNT };
+#undef METRICS_ENUM
+
+#define METRICS_MAX_VALUES 24 /* values of one label */
+
+/* The values of a metric's label, in the order of the enum that indexes them. `values` lives as
+ * long as the process. Call once per metric that has a label, before any value is changed. */
+void metrics_label_values(enum metric metric, const char *const *values, size_t count);
+
+void metrics_add(enum metric metric, int64_t amount); /* a metric without a label */
+void metrics_add_labelled(enum metric metric, size_t value, int64_t amount);
+void metrics_set(enum metric metric, int64_t value);               /* a gauge without a label */
+void metrics_observe_us(enum metric metric, int64_t microseconds); /* a histogram; < 0 is 0 */
+
+/* Everything in Prometheus' text format 0.0.4, with process_* basics (resident memory, CPU seconds,
+ * open descriptors, start time) and parley_build_info. */
+void metrics_write(struct builder *out);
