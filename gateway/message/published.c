@@ -1,0 +1,73 @@
+#include "message/published.h"
+
+#include "message/element.h"
+#include "message/scan.h"
+
+/* Takes `prefix` off the front of `rest`. */
+static bool take(struct text *rest, struct text prefix)
+{
+    if (!text_starts_with(*rest, prefix))
+        return false;
+    rest->at += prefix.len;
+    rest->len -= prefix.len;
+    return true;
+}
+
+/* The head of a message, in front of its sender, as accept.lua writes it. */
+static bool take_message_head(struct text *rest, struct message_id *id)
+{
+    if (!take(rest, TEXT("{\"type\":\"message\",\"id\":\"")))
+        return false;
+    struct text id_text = text_split(rest, '"');
+    if (!message_id_parse(id_text, id) || !take(rest, TEXT(",\"ts\":")))
+        return false;
+    return text_equal(text_split(rest, ','), text_split(&id_text, '-'));
+}
+
+static bool take_signal_head(struct text *rest)
+{
+    return take(rest, TEXT("{\"type\":\"typing\",")) ||
+           take(rest, TEXT("{\"type\":\"delivered\",")) || take(rest, TEXT("{\"type\":\"read\","));
+}
+
+struct published parse_published(struct text bytes)
+{
+    static const struct text SENDER = TEXT("\"sender\":\"");
+    struct message_id id = {0, 0};
+    struct text message = bytes;
+    struct text signal = bytes;
+
+    if (bytes.len > 0 && bytes.at[bytes.len - 1] == '}') {
+        if (take_message_head(&message, &id) && text_starts_with(message, SENDER))
+            return (struct published){PUBLISHED_MESSAGE, id};
+        if (take_signal_head(&signal) && text_starts_with(signal, SENDER))
+            return (struct published){PUBLISHED_SIGNAL, {0, 0}};
+    }
+    return (struct published){PUBLISHED_FOREIGN, {0, 0}};
+}
+
+const char *parse_foreign(struct text bytes, bool *is_message)
+{
+    static const struct text TYPES[] = {TEXT("message"), TEXT("typing"), TEXT("delivered"),
+                                        TEXT("read")};
+    const size_t count = sizeof(TYPES) / sizeof(TYPES[0]);
+    struct scanner scanner;
+    struct element element;
+    const struct scan_value *type = &element.members[MEMBER_TYPE];
+
+    scan_begin(&scanner, bytes, SCAN_DEPTH_LIMIT);
+    element_read(&scanner, &element);
+    if (!scan_end(&scanner))
+        return scanner.error == SCAN_TOO_DEEP ? "nested too deeply" : "not JSON";
+    if (element.kind != SCAN_OBJECT)
+        return "not an object";
+    if (element.doubled != NULL)
+        return "a member given twice";
+    if (type->text.at == NULL || type->kind != SCAN_STRING)
+        return "no type";
+    size_t index = element_index_of(type, TYPES, count);
+    if (index == count)
+        return "a type that is neither a message nor a signal";
+    *is_message = index == 0;
+    return NULL;
+}

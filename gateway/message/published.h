@@ -1,0 +1,20 @@
+/* message/published.h: bytes that arrived on a user's channel: a gateway's, or somebody else's. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "message/id.h"
+
+/* What a gateway itself published, read by position, without parsing. */
+enum published_kind { PUBLISHED_MESSAGE, PUBLISHED_SIGNAL, PUBLISHED_FOREIGN };
+struct published {
+    enum published_kind kind;
+    struct message_id id; /* of a message; 0-0 otherwise */
+};
+struct published parse_published(struct text bytes);
+
+/* Bytes that somebody else put there: NULL when they are one JSON object of a type that a gateway
+ * sends as message or signal, valid UTF-8, no deeper than SCAN_DEPTH_LIMIT, no known member given
+ * twice; *is_message says which of the two then. Else why not, in words. */
+const char *parse_foreign(struct text bytes, bool *is_message);

@@ -1,0 +1,121 @@
+#include "message/write.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <cjson/cJSON.h>
+
+/* cJSON wants NUL-terminated strings; what is written here holds no NUL (see parse.h). */
+static void add_text(cJSON *object, const char *name, struct text text)
+{
+    char *copy = memory_copy(text.at, text.len);
+
+    if (cJSON_AddStringToObject(object, name, copy) == NULL)
+        abort(); /* out of memory, as in base/memory.h */
+    free(copy);
+}
+
+/* Appends the object and frees it. */
+static void append_object(struct builder *out, cJSON *object)
+{
+    char *json = cJSON_PrintUnformatted(object);
+
+    if (json == NULL)
+        abort(); /* out of memory */
+    builder_append_string(out, json);
+    cJSON_free(json);
+    cJSON_Delete(object);
+}
+
+static void append_member(struct builder *out, const char *name_and_colon, struct text value)
+{
+    builder_append_string(out, name_and_colon);
+    builder_append_json(out, value);
+}
+
+void write_message_body(struct builder *out, struct text sender, struct text receiver,
+                        struct text content)
+{
+    append_member(out, "\"sender\":", sender);
+    append_member(out, ",\"receiver\":", receiver);
+    builder_append(out, TEXT(",\"content\":"));
+    builder_append(out, content);
+    builder_append_char(out, '}');
+}
+
+static const char *signal_name(enum request_type type)
+{
+    if (type == REQUEST_TYPING)
+        return "typing";
+    if (type == REQUEST_DELIVERED)
+        return "delivered";
+    assert(type == REQUEST_READ);
+    return "read";
+}
+
+void write_signal(struct builder *out, enum request_type type, struct text sender,
+                  struct text receiver, struct text id)
+{
+    builder_append(out, TEXT("{\"type\":\""));
+    builder_append_string(out, signal_name(type));
+    append_member(out, "\",\"sender\":", sender);
+    append_member(out, ",\"receiver\":", receiver);
+    if (id.len > 0)
+        append_member(out, ",\"id\":", id);
+    builder_append_char(out, '}');
+}
+
+void write_sent(struct builder *out, struct text ref, struct message_id id, bool online)
+{
+    char id_text[MESSAGE_ID_TEXT_MAX];
+
+    append_member(out, "{\"type\":\"sent\",\"ref\":", ref);
+    builder_append(out, TEXT(",\"id\":\""));
+    builder_append(out, message_id_format(id, id_text));
+    builder_append(out, TEXT("\",\"ts\":"));
+    builder_append_number(out, id.ms);
+    builder_append(out, online ? TEXT(",\"online\":true}") : TEXT(",\"online\":false}"));
+}
+
+void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
+                   struct text gateway)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    add_text(object, "type", TEXT("welcome"));
+    add_text(object, "user", user);
+    add_text(object, "device", device);
+    add_text(object, "session", session);
+    add_text(object, "gateway", gateway);
+    append_object(out, object);
+}
+
+void write_pong(struct builder *out, bool has_ref, struct text ref)
+{
+    builder_append(out, TEXT("{\"type\":\"pong\""));
+    if (has_ref)
+        append_member(out, ",\"ref\":", ref);
+    builder_append_char(out, '}');
+}
+
+void write_error(struct builder *out, enum error_code code, struct text message, bool has_ref,
+                 struct text ref)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    add_text(object, "type", TEXT("error"));
+    add_text(object, "code", text_of(error_code_name(code)));
+    add_text(object, "message", message);
+    if (has_ref)
+        add_text(object, "ref", ref);
+    append_object(out, object);
+}
+
+void write_http_error(struct builder *out, const char *code, struct text message)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    add_text(object, "error", text_of(code));
+    add_text(object, "message", message);
+    append_object(out, object);
+}

@@ -1,0 +1,40 @@
+/* message/write.h: every frame that the gateway sends or publishes, one function each.
+ *
+ * All append to `out` (which has room: its maximum is checked by the caller once). The frequent
+ * ones are written by hand, the rare ones with cJSON. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "message/errors.h"
+#include "message/id.h"
+#include "message/parse.h"
+
+/* A message without its head: `"sender":…,"receiver":…,"content":…}`. accept.lua puts the head
+ * `{"type":"message","id":"MS-SEQ","ts":MS,` in front when it knows the id, and publishes both
+ * together: parse_published() reads that head by position. */
+void write_message_body(struct builder *out, struct text sender, struct text receiver,
+                        struct text content);
+
+/* {"type":"typing"|"delivered"|"read","sender","receiver"[,"id"]}; id may be empty. */
+void write_signal(struct builder *out, enum request_type type, struct text sender,
+                  struct text receiver, struct text id);
+
+/* {"type":"sent","ref","id","ts","online"} */
+void write_sent(struct builder *out, struct text ref, struct message_id id, bool online);
+
+/* {"type":"welcome","user","device","session","gateway"} */
+void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
+                   struct text gateway);
+
+/* {"type":"pong"[,"ref"]} */
+void write_pong(struct builder *out, bool has_ref, struct text ref);
+
+/* {"type":"error","code","message"[,"ref"]} */
+void write_error(struct builder *out, enum error_code code, struct text message, bool has_ref,
+                 struct text ref);
+
+/* The JSON body of an HTTP error: {"error":code,"message":message}. `code` is a word. */
+void write_http_error(struct builder *out, const char *code, struct text message);

@@ -1,0 +1,36 @@
+/* Any bytes as what arrived on a user's channel. What is taken for ours has our head and our end;
+ * somebody else's passes only when it is JSON. */
+#include <assert.h>
+
+#include "fuzz.h"
+#include "message/published.h"
+#include "message/scan.h"
+
+static bool is_json(struct text text)
+{
+    struct scanner scanner;
+    struct scan_value value;
+
+    scan_begin(&scanner, text, SCAN_DEPTH_LIMIT);
+    return scan_value(&scanner, &value) && value.kind == SCAN_OBJECT && scan_end(&scanner);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct text bytes = {(const char *)data, size};
+    struct published published = parse_published(bytes);
+    bool is_message = false;
+    const char *refusal = parse_foreign(bytes, &is_message);
+
+    if (refusal == NULL)
+        assert(is_json(bytes));
+    if (published.kind == PUBLISHED_FOREIGN) {
+        assert(published.id.ms == 0 && published.id.seq == 0);
+        return 0;
+    }
+    assert(text_starts_with(bytes, TEXT("{\"type\":\"")) && bytes.at[bytes.len - 1] == '}');
+    /* Both readings of the same bytes agree. */
+    if (refusal == NULL)
+        assert(is_message == (published.kind == PUBLISHED_MESSAGE));
+    return 0;
+}

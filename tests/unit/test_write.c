@@ -1,0 +1,135 @@
+/* Every frame that the gateway sends, byte by byte. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "message/published.h"
+#include "message/write.h"
+
+static struct builder out;
+
+static void setup(void)
+{
+    builder_init(&out, 4096);
+}
+
+static void teardown(void)
+{
+    builder_clear(&out);
+}
+
+static void check_out(const char *expected)
+{
+    struct text text = builder_text(&out);
+
+    ck_assert(!out.full);
+    ck_assert_msg(text_equal(text, text_of(expected)), "%.*s\nexpected %s", (int)text.len, text.at,
+                  expected);
+    builder_reset(&out);
+}
+
+START_TEST(a_body_carries_the_content_as_it_was_sent)
+{
+    write_message_body(&out, TEXT("alice"), TEXT("b\"ob\\"),
+                       TEXT("{ \"z\":1.0,\"a\":1e400, \"z\":\"\\ud800\" }"));
+    check_out("\"sender\":\"alice\",\"receiver\":\"b\\\"ob\\\\\","
+              "\"content\":{ \"z\":1.0,\"a\":1e400, \"z\":\"\\ud800\" }}");
+}
+END_TEST
+
+START_TEST(a_body_behind_the_head_is_recognised_as_a_message)
+{
+    builder_append(&out, TEXT("{\"type\":\"message\",\"id\":\"1700000000000-3\","
+                              "\"ts\":1700000000000,"));
+    write_message_body(&out, TEXT("\xE7\x8E\x8B"), TEXT("bob"), TEXT("1"));
+    struct published published = parse_published(builder_text(&out));
+    ck_assert_int_eq(published.kind, PUBLISHED_MESSAGE);
+    ck_assert_uint_eq(published.id.ms, 1700000000000);
+    ck_assert_uint_eq(published.id.seq, 3);
+}
+END_TEST
+
+START_TEST(signals_with_and_without_an_id)
+{
+    write_signal(&out, REQUEST_TYPING, TEXT("a"), TEXT("b"), (struct text){0});
+    ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
+    check_out("{\"type\":\"typing\",\"sender\":\"a\",\"receiver\":\"b\"}");
+    write_signal(&out, REQUEST_DELIVERED, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
+    check_out("{\"type\":\"delivered\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
+    write_signal(&out, REQUEST_READ, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
+    check_out("{\"type\":\"read\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
+}
+END_TEST
+
+START_TEST(sent_says_id_time_and_whether_online)
+{
+    struct message_id id = {1700000000000, 5};
+
+    write_sent(&out, TEXT("r/\"1\""), id, true);
+    check_out("{\"type\":\"sent\",\"ref\":\"r/\\\"1\\\"\",\"id\":\"1700000000000-5\","
+              "\"ts\":1700000000000,\"online\":true}");
+    write_sent(&out, TEXT("r"), id, false);
+    check_out("{\"type\":\"sent\",\"ref\":\"r\",\"id\":\"1700000000000-5\",\"ts\":1700000000000,"
+              "\"online\":false}");
+}
+END_TEST
+
+START_TEST(welcome_names_all_four)
+{
+    write_welcome(&out, TEXT("\xE7\x8E\x8B"), TEXT("my \"phone\""), TEXT("g1/7"), TEXT("g1"));
+    check_out("{\"type\":\"welcome\",\"user\":\"\xE7\x8E\x8B\",\"device\":\"my \\\"phone\\\"\","
+              "\"session\":\"g1/7\",\"gateway\":\"g1\"}");
+}
+END_TEST
+
+START_TEST(pong_and_error_carry_a_ref_only_when_there_is_one)
+{
+    write_pong(&out, false, (struct text){0});
+    check_out("{\"type\":\"pong\"}");
+    write_pong(&out, true, TEXT("1"));
+    check_out("{\"type\":\"pong\",\"ref\":\"1\"}");
+    write_error(&out, ERROR_BAD_JSON, TEXT("not \"JSON\""), false, (struct text){0});
+    check_out("{\"type\":\"error\",\"code\":\"bad_json\",\"message\":\"not \\\"JSON\\\"\"}");
+    write_error(&out, ERROR_UNAVAILABLE, TEXT("later"), true, TEXT("k3"));
+    check_out("{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"later\",\"ref\":\"k3\"}");
+}
+END_TEST
+
+START_TEST(an_http_error_is_a_word_and_a_sentence)
+{
+    write_http_error(&out, "not_found", TEXT("nothing is at /x"));
+    check_out("{\"error\":\"not_found\",\"message\":\"nothing is at /x\"}");
+}
+END_TEST
+
+START_TEST(every_error_code_has_its_name)
+{
+    ck_assert_str_eq(error_code_name(ERROR_BAD_JSON), "bad_json");
+    ck_assert_str_eq(error_code_name(ERROR_INTERNAL), "internal");
+    for (int code = 0; code < ERROR_CODE_COUNT; code++)
+        ck_assert_ptr_nonnull(error_code_name((enum error_code)code));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("write");
+    TCase *tests = tcase_create("write");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_body_carries_the_content_as_it_was_sent);
+    tcase_add_test(tests, a_body_behind_the_head_is_recognised_as_a_message);
+    tcase_add_test(tests, signals_with_and_without_an_id);
+    tcase_add_test(tests, sent_says_id_time_and_whether_online);
+    tcase_add_test(tests, welcome_names_all_four);
+    tcase_add_test(tests, pong_and_error_carry_a_ref_only_when_there_is_one);
+    tcase_add_test(tests, an_http_error_is_a_word_and_a_sentence);
+    tcase_add_test(tests, every_error_code_has_its_name);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
