@@ -1,0 +1,208 @@
+#include "broker/broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <hiredis/hiredis.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "broker/command.h"
+#include "broker/connection.h"
+#include "broker/internal.h"
+#include "broker/subscriptions.h"
+
+struct broker {
+    struct broker_settings settings;
+    struct loop *loop;
+    struct connection *commands;
+    struct scripts *scripts;
+    struct subscriptions *subscriptions;
+    bool commands_usable;
+    bool up;
+
+    bool stopping;    /* up() and down() are not called any more */
+    loop_cb *stopped; /* NULL when it was called */
+    void *stopped_arg;
+    unsigned draining; /* connections that are not drained yet */
+    struct timer *stop_timer;
+};
+
+const struct keys *broker_keys(const struct broker *broker)
+{
+    return broker->settings.keys;
+}
+
+struct scripts *broker_scripts(struct broker *broker)
+{
+    return broker->scripts;
+}
+
+/* ---- Up and down ---- */
+
+static void update(void *arg)
+{
+    struct broker *broker = arg;
+    bool up = !broker->stopping && broker->commands_usable &&
+              subscriptions_are_renewed(broker->subscriptions);
+
+    if (up == broker->up)
+        return;
+    broker->up = up;
+    metrics_set(METRIC_REDIS_UP, up);
+    if (broker->stopping)
+        return;
+    if (up)
+        broker->settings.events->up(broker->settings.arg);
+    else
+        broker->settings.events->down(broker->settings.arg);
+}
+
+static void on_greet(void *arg)
+{
+    struct broker *broker = arg;
+    scripts_load_all(broker->scripts);
+}
+
+static void on_usable(void *arg)
+{
+    struct broker *broker = arg;
+    broker->commands_usable = true;
+    update(broker);
+}
+
+static void on_lost(void *arg)
+{
+    struct broker *broker = arg;
+    broker->commands_usable = false;
+    update(broker);
+}
+
+bool broker_is_up(const struct broker *broker)
+{
+    return broker->up;
+}
+
+/* ---- Beginning and end ---- */
+
+static void finish_stop(void *arg)
+{
+    struct broker *broker = arg;
+    loop_cb *stopped = broker->stopped;
+
+    timer_stop(broker->stop_timer);
+    broker->stopped = NULL;
+    connection_close(broker->commands);
+    subscriptions_close(broker->subscriptions);
+    stopped(broker->stopped_arg); /* may free the broker */
+}
+
+struct broker *broker_new(struct loop *loop, const struct broker_settings *settings)
+{
+    static const char *const CONNECTIONS[] = {"command", "subscription"};
+    struct broker *broker = memory_alloc(sizeof(*broker));
+    const struct connection_settings commands = {
+        .name = CONNECTIONS[0],
+        .metric_value = 0,
+        .address = settings->address,
+        .timeout_ms = settings->command_timeout_ms,
+        .max_pending = settings->max_pending,
+        .greet = on_greet,
+        .usable = on_usable,
+        .lost = on_lost,
+        .arg = broker,
+    };
+
+    metrics_label_values(METRIC_REDIS_RECONNECTS, CONNECTIONS, 2);
+    broker->settings = *settings;
+    broker->loop = loop;
+    broker->scripts = scripts_new();
+    broker->commands = connection_new(loop, &commands);
+    scripts_set_connection(broker->scripts, broker->commands);
+    broker->subscriptions = subscriptions_new(loop, settings, update, broker);
+    broker->stop_timer = timer_new(loop, finish_stop, broker);
+    return broker;
+}
+
+void broker_start(struct broker *broker)
+{
+    connection_start(broker->commands);
+    subscriptions_start(broker->subscriptions);
+}
+
+/* Ends with the timer rather than here: that is called by the loop, with nothing of ours on the
+ * stack, so that the broker can be freed in the callback. */
+static void on_drained(void *arg)
+{
+    struct broker *broker = arg;
+    if (--broker->draining == 0 && broker->stopped != NULL)
+        timer_start(broker->stop_timer, 0);
+}
+
+void broker_stop(struct broker *broker, loop_cb *done, void *arg)
+{
+    assert(!broker->stopping);
+    broker->stopping = true;
+    update(broker);
+    broker->stopped = done;
+    broker->stopped_arg = arg;
+    broker->draining = 2;
+    timer_start(broker->stop_timer, broker->settings.command_timeout_ms);
+    connection_drain(broker->commands, on_drained, broker);
+    subscriptions_drain(broker->subscriptions, on_drained, broker);
+}
+
+void broker_free(struct broker *broker)
+{
+    if (broker == NULL)
+        return;
+    broker->stopping = true;
+    connection_free(broker->commands);
+    subscriptions_free(broker->subscriptions);
+    scripts_free(broker->scripts);
+    timer_free(broker->stop_timer);
+    free(broker);
+}
+
+/* ---- Channels ---- */
+
+void broker_subscribe(struct broker *broker, struct text user)
+{
+    subscriptions_subscribe(broker->subscriptions, user);
+}
+
+void broker_unsubscribe(struct broker *broker, struct text user)
+{
+    subscriptions_unsubscribe(broker->subscriptions, user);
+}
+
+bool broker_is_subscribed(const struct broker *broker, struct text user)
+{
+    return subscriptions_has(broker->subscriptions, user);
+}
+
+void broker_flush_subscriptions(struct broker *broker)
+{
+    subscriptions_flush(broker->subscriptions);
+}
+
+static void on_published(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
+{
+    (void)arg;
+    char error[COMMAND_ERROR_MAX];
+    if (outcome == BROKER_REFUSED)
+        log_repeated(LOG_LEVEL_WARN, "redis_refused", LOG_STRING("command", "PUBLISH"),
+                     LOG_STRING("reason", command_error_text(reply, error)));
+}
+
+void broker_publish(struct broker *broker, struct text user, struct text bytes)
+{
+    struct builder channel;
+
+    builder_init(&channel, SIZE_MAX);
+    keys_user_channel(broker->settings.keys, user, &channel);
+    connection_command(broker->commands,
+                       (struct text[]){TEXT("PUBLISH"), builder_text(&channel), bytes}, 3,
+                       on_published, NULL);
+    builder_clear(&channel);
+}

@@ -1,0 +1,77 @@
+/* broker/broker.h: the face of Redis: commands, scripts and the channels of users.
+ *
+ * Two connections, one for commands and one for subscriptions, each made again for ever with
+ * jittered backoff. What hiredis is stays in this folder. The broker is up while commands are
+ * answered (AUTH, SELECT, SCRIPT LOAD done) and every channel that was wanted when the subscription
+ * connection was made is confirmed.
+ *
+ * SIGPIPE must be ignored. No function calls back before it returns; in a callback everything is
+ * allowed but broker_free(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/buffer.h"
+#include "base/loop.h"
+#include "broker/keys.h"
+
+struct broker;
+
+/* What became of a command. Each callback fires exactly once, never inside the call that made it,
+ * and also when the broker is freed (as BROKER_NOT_SENT or BROKER_UNANSWERED). */
+enum broker_outcome {
+    BROKER_ANSWERED,   /* and it did what it should */
+    BROKER_REFUSED,    /* Redis answered an error: it did nothing */
+    BROKER_NOT_SENT,   /* not handed to the kernel, at most in part: it surely did not run */
+    BROKER_UNANSWERED, /* handed over and not answered in time: nobody knows */
+};
+
+struct broker_events {
+    /* Readiness changed. */
+    void (*up)(void *arg);
+    void (*down)(void *arg);
+    /* Redis confirmed the subscription of this user's channel, also each time it is made anew. */
+    void (*subscribed)(void *arg, struct text user);
+    /* Bytes arrived on this user's channel; both texts live until the callback returns. */
+    void (*published)(void *arg, struct text user, struct text bytes);
+};
+
+struct broker_settings {
+    const struct redis_address *address; /* outlives the broker */
+    const struct keys *keys;             /* outlives the broker */
+    struct text incarnation;             /* copied; the gateway's own channel is named by it */
+    int64_t command_timeout_ms;          /* after which a command counts as unanswered */
+    size_t max_pending;                  /* commands without an answer; more are BROKER_NOT_SENT */
+    const struct broker_events *events;  /* outlives the broker */
+    void *arg;
+};
+
+struct broker *broker_new(struct loop *loop, const struct broker_settings *settings);
+void broker_start(struct broker *broker); /* returns at once; tries until broker_free() */
+void broker_free(struct broker *broker);  /* fires what is pending; NULL is allowed */
+bool broker_is_up(const struct broker *broker);
+
+/* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE
+ * included, and answered; `done` is called once, after that or after the command timeout, and may
+ * free the broker. From the call on commands are BROKER_NOT_SENT, and up() and down() are not
+ * called. Once per broker. */
+void broker_stop(struct broker *broker, loop_cb *done, void *arg);
+
+/* Wants this user's channel, once: calling it for a wanted one does nothing. Gathered per turn of
+ * the loop, hundreds of channels a command; what is taken back in the same turn does not leave, so
+ * that subscribed() is not called again for a channel that stayed confirmed. */
+void broker_subscribe(struct broker *broker, struct text user);
+void broker_unsubscribe(struct broker *broker, struct text user);
+/* True when Redis has confirmed it on the connection that exists now. */
+bool broker_is_subscribed(const struct broker *broker, struct text user);
+/* Hands the gathered SUBSCRIBE to the kernel now: before an upgrade is answered, so that nothing
+ * sent after the answer can reach Redis before it. (Redis serves the sockets that are ready
+ * together in an order of its own, though: what reaches it within the same turn of its loop, on
+ * another connection, may still run first. Only subscribed() excludes that.) */
+void broker_flush_subscriptions(struct broker *broker);
+
+/* PUBLISH to a user's channel: at most once, nothing is stored, nobody is told. */
+void broker_publish(struct broker *broker, struct text user, struct text bytes);

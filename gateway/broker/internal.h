@@ -1,0 +1,8 @@
+/* broker/internal.h: what the other files of this folder get from the broker. */
+#pragma once
+
+#include "broker/broker.h"
+#include "broker/scripts.h"
+
+const struct keys *broker_keys(const struct broker *broker);
+struct scripts *broker_scripts(struct broker *broker);

@@ -1,0 +1,62 @@
+#include "broker/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keys {
+    char *prefix;
+    struct builder user_channel; /* what is in front of the user in every user's channel */
+};
+
+struct keys *keys_new(const char *prefix)
+{
+    struct keys *keys = memory_alloc(sizeof(*keys));
+
+    keys->prefix = memory_copy(prefix, strlen(prefix));
+    builder_init(&keys->user_channel, SIZE_MAX);
+    builder_append_string(&keys->user_channel, prefix);
+    builder_append_string(&keys->user_channel, ":user:{");
+    return keys;
+}
+
+void keys_free(struct keys *keys)
+{
+    if (keys == NULL)
+        return;
+    builder_clear(&keys->user_channel);
+    free(keys->prefix);
+    free(keys);
+}
+
+void keys_user_channel(const struct keys *keys, struct text user, struct builder *out)
+{
+    builder_append(out, builder_text(&keys->user_channel));
+    builder_append_key_part(out, user);
+    builder_append_char(out, '}');
+}
+
+void keys_mailbox(const struct keys *keys, struct text user, struct builder *out)
+{
+    builder_append_string(out, keys->prefix);
+    builder_append_string(out, ":mailbox:{");
+    builder_append_key_part(out, user);
+    builder_append_char(out, '}');
+}
+
+void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out)
+{
+    builder_append_string(out, keys->prefix);
+    builder_append_string(out, ":gateway:");
+    builder_append_key_part(out, incarnation);
+}
+
+bool keys_user_of_channel(const struct keys *keys, struct text channel, struct builder *out)
+{
+    struct text front = builder_text(&keys->user_channel);
+
+    if (channel.len < front.len + 2 || !text_starts_with(channel, front) ||
+        channel.at[channel.len - 1] != '}')
+        return false;
+    struct text encoded = {channel.at + front.len, channel.len - front.len - 1};
+    return text_percent_decode(encoded, false, out);
+}

@@ -1,0 +1,21 @@
+/* broker/keys.h: the name of every key and channel in Redis. No other file spells one.
+ *
+ * `{…}` is the hash tag of Redis Cluster: what belongs to one user lives in one slot. Ids are
+ * percent-encoded (builder_append_key_part()), so that no id can break a key. */
+#pragma once
+
+#include "base/buffer.h"
+
+struct keys;
+
+struct keys *keys_new(const char *prefix); /* never NULL */
+void keys_free(struct keys *keys);
+
+/* Each appends one name to `out`. */
+void keys_user_channel(const struct keys *keys, struct text user, struct builder *out);
+void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
+void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
+
+/* The user whose channel this is, decoded into `out`. False when it is no user's channel. */
+MUST_USE bool keys_user_of_channel(const struct keys *keys, struct text channel,
+                                   struct builder *out);

@@ -1,0 +1,33 @@
+/* broker/subscriptions.h: the channels that this gateway listens to, and the connection for them.
+ *
+ * Of each user three things are kept apart: whether the channel is wanted, what Redis was told last
+ * on this connection, and whether Redis confirmed that. Changes of one turn of the loop leave
+ * together, in the order of the calls; one that was taken back in the same turn does not leave.
+ * After a reconnect the first SUBSCRIBE is the gateway's own channel, with which the connection
+ * never falls out of subscriber mode, and then all wanted ones, in batches. */
+#pragma once
+
+#include "broker/broker.h"
+
+struct subscriptions;
+
+/* `settings` is copied, as broker.h says; its events subscribed() and published() are called.
+ * `changed(changed_arg)` when subscriptions_are_renewed() changes. Never NULL. */
+struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_settings *settings,
+                                        loop_cb *changed, void *changed_arg);
+void subscriptions_start(struct subscriptions *subscriptions);
+void subscriptions_free(struct subscriptions *subscriptions); /* NULL is allowed */
+
+/* As connection_drain() and connection_close(); what is gathered is handed over first. */
+void subscriptions_drain(struct subscriptions *subscriptions, loop_cb *done, void *arg);
+void subscriptions_close(struct subscriptions *subscriptions);
+
+/* True from when Redis confirmed everything that was wanted at the last reconnect until the
+ * connection is lost. */
+bool subscriptions_are_renewed(const struct subscriptions *subscriptions);
+
+/* These do what the functions of the same name in broker.h say. */
+void subscriptions_subscribe(struct subscriptions *subscriptions, struct text user);
+void subscriptions_unsubscribe(struct subscriptions *subscriptions, struct text user);
+bool subscriptions_has(const struct subscriptions *subscriptions, struct text user);
+void subscriptions_flush(struct subscriptions *subscriptions);

@@ -1,0 +1,20 @@
+#include <signal.h>
+#include <stdlib.h>
+
+#include "world.h"
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN); /* as the gateway does: a closed connection is an error of write(2) */
+    redis_make_folder();
+
+    SRunner *runner = srunner_create(commands_suite());
+    srunner_add_suite(runner, channels_suite());
+    srunner_add_suite(runner, outages_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+
+    redis_remove_folder();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
