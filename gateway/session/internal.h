@@ -1,0 +1,31 @@
+/* session/internal.h: what a session is made of; for session.c and registry.c alone. */
+#pragma once
+
+#include "base/loop.h"
+#include "session/session.h"
+
+#define SESSION_HELD_MAX (64 * 1024) /* bytes of frames that wait for the session to be LIVE */
+#define SESSION_NAME_SIZE 17         /* 16 hexadecimal digits and a NUL */
+
+struct session {
+    uint64_t number;
+    enum session_state state;
+    enum close_code close_code;
+    bool pair;
+    bool wants_ping;
+    char name[SESSION_NAME_SIZE];
+    char *identity; /* the bytes of users and device, one behind the other */
+    size_t user_count;
+    struct text users[2];
+    struct text device;
+    struct session_membership memberships[2];
+    struct keepalive_link keepalive;
+    struct output output;
+    struct output held;
+    const struct session_transport *transport;
+    void *connection; /* NULL once it is gone */
+    struct registry *registry;
+    struct deferred free_later;
+};
+
+void session_free(struct session *session);

@@ -1,0 +1,153 @@
+#include "session/output.h"
+
+#include <stdlib.h>
+
+#include <check.h>
+
+START_TEST(what_was_pushed_comes_out_in_order_with_its_time)
+{
+    struct buffer *first = buffer_new("1", 1);
+    struct buffer *second = buffer_new("22", 2);
+    struct output output;
+    uint64_t ts_ms;
+
+    output_init(&output, 100);
+    ck_assert_ptr_null(output_front(&output, &ts_ms));
+    ck_assert(output_push(&output, first, 1700000000123));
+    ck_assert(output_push(&output, second, 0));
+    ck_assert_uint_eq(output.count, 2);
+    ck_assert_uint_eq(output.bytes, 3);
+
+    ck_assert_ptr_eq(output_front(&output, &ts_ms), first);
+    ck_assert_uint_eq(ts_ms, 1700000000123);
+    output_shift(&output);
+    ck_assert_ptr_eq(output_front(&output, &ts_ms), second);
+    ck_assert_uint_eq(ts_ms, 0);
+    output_shift(&output);
+    ck_assert_ptr_null(output_front(&output, &ts_ms));
+    ck_assert_uint_eq(output.bytes, 0);
+
+    output_clear(&output);
+    buffer_unref(first);
+    buffer_unref(second);
+}
+END_TEST
+
+START_TEST(full_queue_refuses_and_keeps_no_reference)
+{
+    struct buffer *message = buffer_new("0123456789", 10);
+    struct output output;
+
+    output_init(&output, 19);
+    ck_assert(output_push(&output, message, 0));
+    ck_assert(!output_push(&output, message, 0)); /* 20 bytes, the limit is 19 */
+    ck_assert_uint_eq(buffer_references(message), 2);
+    ck_assert_uint_eq(output.bytes, 10);
+    output_shift(&output);
+    ck_assert_uint_eq(buffer_references(message), 1); /* only ours is left */
+    ck_assert(output_push(&output, message, 0));      /* and there is room again */
+
+    output_clear(&output);
+    buffer_unref(message);
+}
+END_TEST
+
+START_TEST(limit_can_be_reached_exactly)
+{
+    struct buffer *message = buffer_new("0123456789", 10);
+    struct buffer *byte = buffer_new("x", 1);
+    struct output output;
+
+    output_init(&output, 20);
+    ck_assert(output_push(&output, message, 0));
+    ck_assert(output_push(&output, message, 0));
+    ck_assert(!output_push(&output, byte, 0));
+
+    output_clear(&output);
+    buffer_unref(message);
+    buffer_unref(byte);
+}
+END_TEST
+
+START_TEST(clear_drops_all_references_and_the_queue_goes_on)
+{
+    struct buffer *message = buffer_new("x", 1);
+    struct output output;
+
+    output_init(&output, 100);
+    for (int i = 0; i < 20; i++)
+        ck_assert(output_push(&output, message, 0));
+    ck_assert_uint_eq(buffer_references(message), 21);
+    output_clear(&output);
+    ck_assert_uint_eq(buffer_references(message), 1);
+    ck_assert_uint_eq(output.bytes, 0);
+    ck_assert(output_push(&output, message, 0));
+
+    output_clear(&output);
+    buffer_unref(message);
+}
+END_TEST
+
+START_TEST(empty_queue_has_no_memory)
+{
+    struct buffer *message = buffer_new("x", 1);
+    struct output output;
+
+    output_init(&output, 100);
+    ck_assert_ptr_null(output.entries);
+    for (int round = 0; round < 2; round++) {
+        ck_assert(output_push(&output, message, 0));
+        ck_assert_ptr_nonnull(output.entries);
+        output_shift(&output);
+        ck_assert_ptr_null(output.entries);
+    }
+
+    buffer_unref(message);
+}
+END_TEST
+
+/* Two in, one out: the ring wraps around and grows in the middle of it. */
+START_TEST(order_survives_wrapping_and_growing)
+{
+    struct buffer *message = buffer_new("x", 1);
+    struct output output;
+    uint64_t pushed = 0;
+    uint64_t shifted = 0;
+    uint64_t ts_ms;
+
+    output_init(&output, 1000);
+    while (pushed < 200) {
+        ck_assert(output_push(&output, message, pushed++));
+        ck_assert(output_push(&output, message, pushed++));
+        ck_assert_ptr_eq(output_front(&output, &ts_ms), message);
+        ck_assert_uint_eq(ts_ms, shifted++);
+        output_shift(&output);
+    }
+    while (output_front(&output, &ts_ms) != NULL) {
+        ck_assert_uint_eq(ts_ms, shifted++);
+        output_shift(&output);
+    }
+    ck_assert_uint_eq(shifted, pushed);
+
+    buffer_unref(message);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("output");
+    tcase_add_test(tests, what_was_pushed_comes_out_in_order_with_its_time);
+    tcase_add_test(tests, full_queue_refuses_and_keeps_no_reference);
+    tcase_add_test(tests, limit_can_be_reached_exactly);
+    tcase_add_test(tests, clear_drops_all_references_and_the_queue_goes_on);
+    tcase_add_test(tests, empty_queue_has_no_memory);
+    tcase_add_test(tests, order_survives_wrapping_and_growing);
+
+    Suite *suite = suite_create("output");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,212 @@
+#include "session/registry.h"
+
+#include <stdlib.h>
+
+#include <check.h>
+
+static struct loop *loop;
+static struct keepalive *keepalive;
+static struct registry *registry;
+static struct builder story; /* what the registry and the sessions' transport were told */
+
+static void tell(const char *what, struct text user)
+{
+    builder_append_string(&story, what);
+    builder_append(&story, user);
+    builder_append_char(&story, ' ');
+}
+
+static void first(void *arg, struct text user)
+{
+    (void)arg;
+    tell("+", user);
+}
+
+static void last(void *arg, struct text user)
+{
+    (void)arg;
+    tell("-", user);
+}
+
+static void empty(void *arg)
+{
+    (void)arg;
+    tell("empty", TEXT(""));
+}
+
+static void wake(void *connection)
+{
+    tell("wake:", text_of(connection));
+}
+
+static void close_connection(void *connection, enum close_code code)
+{
+    tell("close:", text_of(connection));
+    ck_assert_int_ne(code, 0);
+}
+
+static const struct session_transport transport = {.wake = wake, .close = close_connection};
+
+static void ignore(struct keepalive_link *link)
+{
+    (void)link;
+}
+
+static struct session *open_session(const char *user, const char *other, const char *connection)
+{
+    struct session_identity identity = {
+        .users = {text_of(user), text_of(other)},
+        .user_count = other == NULL ? 1 : 2,
+        .device = TEXT("default"),
+        .pair = other != NULL,
+    };
+
+    return registry_open(registry, &identity, &transport, (void *)(uintptr_t)connection);
+}
+
+#define ASSERT_STORY(expected)                                                                     \
+    do {                                                                                           \
+        ck_assert(text_equal(builder_text(&story), text_of(expected)));                            \
+        builder_reset(&story);                                                                     \
+    } while (0)
+
+static void set_up(void)
+{
+    static const struct registry_events events = {first, last, empty, NULL};
+
+    loop = loop_new();
+    keepalive = keepalive_new(loop, 60000, 60000, ignore, ignore);
+    registry = registry_new(loop, keepalive, 100, &events);
+    builder_init(&story, 1000);
+}
+
+static void tear_down(void)
+{
+    registry_free(registry);
+    keepalive_free(keepalive);
+    loop_settle_uv(loop); /* frees what is gone */
+    loop_free(loop);
+    builder_clear(&story);
+}
+
+START_TEST(first_and_last_session_of_a_user_are_told)
+{
+    struct session *one = open_session("bob", NULL, "1");
+    struct session *two = open_session("bob", NULL, "2");
+
+    ck_assert_uint_eq(registry_sessions_of(registry, TEXT("bob")), 2);
+    ASSERT_STORY("+bob ");
+    session_gone(one);
+    ASSERT_STORY("");
+    session_gone(two);
+    ASSERT_STORY("-bob empty ");
+    ck_assert_uint_eq(registry_sessions_of(registry, TEXT("bob")), 0);
+}
+END_TEST
+
+START_TEST(pair_session_is_listed_under_both_ids)
+{
+    struct session *pair = open_session("a", "b", "pair");
+
+    ASSERT_STORY("+a +b ");
+    ck_assert(session_has_user(pair, TEXT("a")));
+    ck_assert(session_has_user(pair, TEXT("b")));
+    ck_assert(!session_has_user(pair, TEXT("c")));
+    session_gone(pair);
+    ASSERT_STORY("-a -b empty ");
+}
+END_TEST
+
+START_TEST(closing_leaves_the_users_at_once_and_the_number_until_gone)
+{
+    struct session *session = open_session("bob", NULL, "1");
+    uint64_t number = session_number(session);
+
+    builder_reset(&story);
+    session_close(session, CLOSE_GOING_AWAY);
+    ASSERT_STORY("-bob close:1 ");
+    session_close(session, CLOSE_SLOW);
+    ASSERT_STORY("");
+    ck_assert_int_eq(session_close_code(session), CLOSE_GOING_AWAY);
+    ck_assert_ptr_eq(registry_find(registry, number), session);
+    session_gone(session);
+    ck_assert_ptr_null(registry_find(registry, number));
+}
+END_TEST
+
+START_TEST(numbers_are_never_given_again)
+{
+    struct session *one = open_session("bob", NULL, "1");
+    uint64_t number = session_number(one);
+
+    session_gone(one);
+    ck_assert_uint_ne(session_number(open_session("bob", NULL, "2")), number);
+}
+END_TEST
+
+static void close_it(void *arg, struct session *session)
+{
+    (void)arg;
+    session_close(session, CLOSE_SLOW);
+}
+
+START_TEST(visitor_may_close_every_session_it_is_given)
+{
+    for (int i = 0; i < 3; i++)
+        (void)open_session("bob", NULL, "x");
+    builder_reset(&story);
+    registry_each_of_user(registry, TEXT("bob"), close_it, NULL);
+    ASSERT_STORY("close:x close:x -bob close:x ");
+}
+END_TEST
+
+START_TEST(push_wakes_and_a_full_or_closing_session_refuses)
+{
+    struct session *session = open_session("bob", NULL, "1");
+    struct buffer *frame = buffer_new("0123456789", 10);
+
+    builder_reset(&story);
+    for (int i = 0; i < 10; i++)
+        ck_assert(session_push(session, frame, 0));
+    ck_assert(!session_push(session, frame, 0)); /* 110 bytes, the limit is 100 */
+    session_close(session, CLOSE_SLOW);
+    ck_assert_uint_eq(buffer_references(frame), 1); /* a slow session's queue is dropped */
+    ck_assert(!session_push(session, frame, 0));
+    buffer_unref(frame);
+}
+END_TEST
+
+START_TEST(what_is_queued_survives_an_orderly_close)
+{
+    struct session *session = open_session("bob", NULL, "1");
+    struct buffer *frame = buffer_new("x", 1);
+
+    ck_assert(session_push(session, frame, 0));
+    session_close(session, CLOSE_GOING_AWAY);
+    ck_assert_uint_eq(session_output(session)->count, 1);
+    buffer_unref(frame);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("registry");
+    TCase *tests = tcase_create("registry");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, first_and_last_session_of_a_user_are_told);
+    tcase_add_test(tests, pair_session_is_listed_under_both_ids);
+    tcase_add_test(tests, closing_leaves_the_users_at_once_and_the_number_until_gone);
+    tcase_add_test(tests, numbers_are_never_given_again);
+    tcase_add_test(tests, visitor_may_close_every_session_it_is_given);
+    tcase_add_test(tests, push_wakes_and_a_full_or_closing_session_refuses);
+    tcase_add_test(tests, what_is_queued_survives_an_orderly_close);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
