@@ -1,0 +1,293 @@
+#include "router/router.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "broker/mailbox.h"
+#include "message/parse.h"
+#include "message/write.h"
+
+/* A frame is at most its content and this: two ids and a ref, all escaped, and the member names. */
+#define FRAME_OVERHEAD 4096
+
+enum receiver_result { RECEIVER_ONLINE, RECEIVER_OFFLINE };
+static const char *const receiver_results[] = {"online", "offline"};
+
+enum signal_label { SIGNAL_TYPING, SIGNAL_DELIVERED, SIGNAL_READ };
+static const char *const signal_labels[] = {"typing", "delivered", "read"};
+
+#define UNSUPPORTED(symbol, type) [REQUEST_##symbol] = type " is not supported by this version",
+static const char *const unsupported[] = {REQUEST_TYPES(UNSUPPORTED)};
+
+struct router {
+    struct router_settings settings;
+    struct parser *parser;
+    struct builder frame; /* what is being written; empty between uses */
+};
+
+/* A message that Redis was asked to accept. The texts point behind the struct. */
+struct pending {
+    struct router *router;
+    uint64_t session; /* its number: the session may be gone when the answer comes */
+    bool has_ref;
+    struct text ref;
+    struct text sender;
+    struct text receiver;
+};
+
+struct router *router_new(const struct router_settings *settings)
+{
+    struct router *router = memory_alloc(sizeof(*router));
+
+    router->settings = *settings;
+    router->parser = parser_new(settings->max_message, settings->max_depth);
+    builder_init(&router->frame, settings->max_message + FRAME_OVERHEAD);
+    metrics_label_values(METRIC_ERRORS, ERROR_CODE_NAMES, ERROR_CODE_COUNT);
+    metrics_label_values(METRIC_MESSAGES_REFUSED, ERROR_CODE_NAMES, ERROR_CODE_COUNT);
+    metrics_label_values(METRIC_MESSAGES_ACCEPTED, receiver_results, 2);
+    metrics_label_values(METRIC_SIGNALS, signal_labels, 3);
+    return router;
+}
+
+void router_free(struct router *router)
+{
+    if (router == NULL)
+        return;
+    parser_free(router->parser);
+    builder_clear(&router->frame);
+    free(router);
+}
+
+/* Answers to the session that asked: with no room for them it is slow, as for a message. */
+static void push_frame(struct router *router, struct session *session)
+{
+    struct buffer *frame = builder_to_buffer(&router->frame);
+
+    if (!session_push(session, frame, 0))
+        session_close(session, CLOSE_SLOW);
+    buffer_unref(frame);
+}
+
+static void log_pair_error(const struct session *session, enum error_code code, struct text message)
+{
+    struct text other =
+        session_user_count(session) == 2 ? session_user(session, 1) : session_user(session, 0);
+
+    log_repeated(LOG_LEVEL_WARN, "bad_frame", LOG_STRING("code", error_code_name(code)),
+                 LOG_TEXT("user_a", session_user(session, 0)), LOG_TEXT("user_b", other),
+                 LOG_TEXT("why", message));
+}
+
+/* Counts the error and tells it to the session, when it is still there. */
+static void tell_error(struct router *router, struct session *session, enum error_code code,
+                       struct text message, bool has_ref, struct text ref)
+{
+    metrics_add_labelled(METRIC_ERRORS, code, 1);
+    if (session == NULL)
+        return;
+    if (session_is_pair(session)) {
+        log_pair_error(session, code, message);
+        return;
+    }
+    write_error(&router->frame, code, message, has_ref, ref);
+    push_frame(router, session);
+}
+
+static void fail(struct router *router, struct session *session, const struct request *request,
+                 enum error_code code, struct text message)
+{
+    if (request->type == REQUEST_MESSAGE)
+        metrics_add_labelled(METRIC_MESSAGES_REFUSED, code, 1);
+    tell_error(router, session, code, message, request->has_ref, request->ref);
+}
+
+static struct text append_copy(char **at, struct text bytes)
+{
+    struct text copy = {*at, bytes.len};
+
+    memcpy(*at, bytes.at, bytes.len);
+    *at += bytes.len;
+    return copy;
+}
+
+static struct pending *pending_new(struct router *router, const struct session *session,
+                                   const struct request *request, struct text sender)
+{
+    size_t ref_len = request->has_ref ? request->ref.len : 0;
+    struct pending *pending =
+        memory_alloc(sizeof(*pending) + ref_len + sender.len + request->receiver.len);
+    char *at = (char *)(pending + 1);
+
+    pending->router = router;
+    pending->session = session_number(session);
+    pending->has_ref = request->has_ref;
+    if (request->has_ref)
+        pending->ref = append_copy(&at, request->ref);
+    pending->sender = append_copy(&at, sender);
+    pending->receiver = append_copy(&at, request->receiver);
+    return pending;
+}
+
+static void tell_accepted(struct pending *pending, const struct mailbox_accepted *accepted)
+{
+    struct router *router = pending->router;
+    struct session *session = registry_find(router->settings.registry, pending->session);
+    bool online = accepted->subscribers > 0;
+
+    metrics_add_labelled(METRIC_MESSAGES_ACCEPTED, online ? RECEIVER_ONLINE : RECEIVER_OFFLINE, 1);
+    if (!online)
+        log_repeated(LOG_LEVEL_WARN, "receiver_offline", LOG_TEXT("sender", pending->sender),
+                     LOG_TEXT("receiver", pending->receiver));
+    if (session == NULL || !pending->has_ref || session_is_pair(session))
+        return;
+    write_sent(&router->frame, pending->ref, accepted->id, online);
+    push_frame(router, session);
+}
+
+static void tell_unavailable(struct pending *pending)
+{
+    metrics_add_labelled(METRIC_MESSAGES_REFUSED, ERROR_UNAVAILABLE, 1);
+    tell_error(pending->router, registry_find(pending->router->settings.registry, pending->session),
+               ERROR_UNAVAILABLE,
+               TEXT("Redis is not available: the message is not stored; send it again later"),
+               pending->has_ref, pending->ref);
+}
+
+static void tell_unknown(struct pending *pending)
+{
+    metrics_add(METRIC_MESSAGES_UNKNOWN, 1);
+    tell_error(pending->router, registry_find(pending->router->settings.registry, pending->session),
+               ERROR_UNKNOWN,
+               TEXT("Redis has not answered in time: the message may be stored, or not"),
+               pending->has_ref, pending->ref);
+}
+
+static void accepted_cb(void *arg, const struct mailbox_accepted *accepted)
+{
+    struct pending *pending = arg;
+
+    switch (accepted->outcome) {
+    case BROKER_ANSWERED:
+        tell_accepted(pending, accepted);
+        break;
+    case BROKER_REFUSED:
+    case BROKER_NOT_SENT:
+        tell_unavailable(pending);
+        break;
+    case BROKER_UNANSWERED:
+        tell_unknown(pending);
+        break;
+    }
+    free(pending);
+}
+
+static void send_message(struct router *router, struct session *session,
+                         const struct request *request, struct text sender)
+{
+    struct mailbox_message message = {
+        .receiver = request->receiver,
+        .sender = sender,
+        .gateway = router->settings.gateway,
+        .session = session_name(session),
+    };
+
+    write_message_body(&router->frame, sender, request->receiver, request->content);
+    message.body = builder_text(&router->frame);
+    mailbox_accept(router->settings.broker, &message, router->settings.mailbox_max,
+                   router->settings.mailbox_ttl_ms, accepted_cb,
+                   pending_new(router, session, request, sender));
+    builder_reset(&router->frame);
+}
+
+static void send_signal(struct router *router, const struct request *request, struct text sender)
+{
+    metrics_add_labelled(METRIC_SIGNALS, request->type - REQUEST_TYPING, 1);
+    write_signal(&router->frame, request->type, sender, request->receiver, request->id);
+    broker_publish(router->settings.broker, request->receiver, builder_text(&router->frame));
+    builder_reset(&router->frame);
+}
+
+static void handle(struct router *router, struct session *session, const struct request *request)
+{
+    struct text sender = request->sender.len > 0 ? request->sender : session_user(session, 0);
+
+    if (request->type == REQUEST_MESSAGE)
+        metrics_add(METRIC_MESSAGES_RECEIVED, 1);
+    if (request->failed) {
+        fail(router, session, request, request->error, request->message);
+        return;
+    }
+    if (!session_has_user(session, sender)) {
+        fail(router, session, request, ERROR_FORBIDDEN_SENDER,
+             TEXT("sender must be a user of this session, or be left out"));
+        return;
+    }
+    switch (request->type) {
+    case REQUEST_MESSAGE:
+        send_message(router, session, request, sender);
+        break;
+    case REQUEST_TYPING:
+    case REQUEST_DELIVERED:
+    case REQUEST_READ:
+        send_signal(router, request, sender);
+        break;
+    case REQUEST_PING:
+        if (session_is_pair(session))
+            break;
+        write_pong(&router->frame, request->has_ref, request->ref);
+        push_frame(router, session);
+        break;
+    default:
+        fail(router, session, request, ERROR_UNSUPPORTED, text_of(unsupported[request->type]));
+        break;
+    }
+}
+
+static void handle_frame(struct router *router, struct session *session, struct text frame)
+{
+    size_t count = parser_read(router->parser, frame, session_is_pair(session));
+
+    for (size_t i = 0; i < count && session_state(session) != SESSION_CLOSING; i++)
+        handle(router, session, parser_request(router->parser, i));
+}
+
+/* While Redis is away nothing is held: senders are to be told at once. */
+static bool hold(struct router *router, struct session *session, struct text frame)
+{
+    struct buffer *copy;
+    bool held;
+
+    if (session_state(session) != SESSION_OPENING || !broker_is_up(router->settings.broker))
+        return false;
+    copy = buffer_new(frame.at, frame.len);
+    held = output_push(session_held(session), copy, 0);
+    buffer_unref(copy);
+    return held;
+}
+
+void router_receive(struct router *router, struct session *session, struct text frame)
+{
+    metrics_add(METRIC_FRAMES_RECEIVED, 1);
+    metrics_add(METRIC_RECEIVED_BYTES, (int64_t)frame.len);
+    if (hold(router, session, frame))
+        return;
+    router_release(router, session); /* what was held comes first */
+    if (session_state(session) != SESSION_CLOSING)
+        handle_frame(router, session, frame);
+}
+
+void router_release(struct router *router, struct session *session)
+{
+    struct output *held = session_held(session);
+    struct buffer *frame;
+    uint64_t ts_ms;
+
+    while ((frame = output_front(held, &ts_ms)) != NULL) {
+        if (session_state(session) != SESSION_CLOSING)
+            handle_frame(router, session, buffer_text(frame));
+        output_shift(held);
+    }
+}

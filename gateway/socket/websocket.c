@@ -1,0 +1,341 @@
+/* WebSocket connections: the upgrade, whole messages from pieces, gathered writes, pings, close
+ * codes. It decides nothing about messages: those go to the router, whole. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "socket/internal.h"
+#include "socket/upgrade.h"
+#include "socket/websocket.h"
+
+/* Frames are gathered into one write up to this many bytes, so that a burst costs one system call
+ * and not one a frame. */
+#define GATHER_BYTES (64 * 1024)
+/* A frame's header as a server writes it: no mask (RFC 6455, section 5.2). */
+#define FRAME_HEADER_MAX 10
+#define OPCODE_TEXT 0x1
+#define OPCODE_PING 0x9
+/* Not empty: libwebsockets keeps a pong without payload to itself. */
+#define PING_PAYLOAD "parley"
+#define FIN 0x80
+/* For a client to take what is queued and our close frame, before the connection is dropped. */
+#define CLOSE_SECONDS 5
+
+#define REASON_LABEL(symbol, number, label) label,
+static const char *const reasons[] = {CLOSE_CODES(REASON_LABEL) "client", "lost"};
+#define REASON_NUMBER(symbol, number, label) (number),
+static const unsigned reason_codes[] = {CLOSE_CODES(REASON_NUMBER)};
+#define CODE_COUNT (sizeof(reason_codes) / sizeof(reason_codes[0]))
+enum { REASON_CLIENT = CODE_COUNT, REASON_LOST, REASON_COUNT };
+
+_Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t), "a session's number travels as a pointer");
+
+void websocket_register_metrics(void)
+{
+    metrics_label_values(METRIC_SESSIONS_CLOSED, reasons, REASON_COUNT);
+}
+
+static struct session *session_of(struct server *server, struct lws *wsi)
+{
+    uint64_t number = (uintptr_t)lws_get_opaque_user_data(wsi);
+
+    return number == 0 ? NULL : registry_find(server->settings.registry, number);
+}
+
+/* Before the 101 is written there is nothing to ask libwebsockets for; established() makes up for
+ * what was asked until then. */
+static bool is_established(struct lws *wsi)
+{
+    const struct connection *connection = lws_wsi_user(wsi);
+
+    return connection != NULL && connection->established;
+}
+
+static void wake(void *wsi)
+{
+    if (is_established(wsi))
+        lws_callback_on_writable(wsi);
+}
+
+static void close_connection(void *wsi, enum close_code code)
+{
+    const struct connection *connection = lws_wsi_user(wsi);
+
+    if (!is_established(wsi) || connection->peer_closed)
+        return;
+    if (code == CLOSE_PONG_TIMEOUT) {
+        lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+    } else {
+        lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
+        lws_callback_on_writable(wsi);
+    }
+    /* libwebsockets looks at its timers only after an event of its own, and a client that does not
+     * read makes none. */
+    lws_cancel_service(lws_get_context(wsi));
+}
+
+static const struct session_transport transport = {.wake = wake, .close = close_connection};
+
+int websocket_confirm_upgrade(struct server *server, struct lws *wsi)
+{
+    struct upgrade upgrade;
+    struct http_answer refusal;
+    struct session *session;
+
+    if (!upgrade_read(&upgrade, server, wsi, &refusal)) {
+        http_count_refused_upgrade(refusal.status);
+        log_repeated(LOG_LEVEL_DEBUG, "upgrade_refused", LOG_NUMBER("status", refusal.status),
+                     LOG_TEXT("answer", builder_text(&refusal.body)));
+        return request_write_answer(server, wsi, &refusal, false, true) ? 1 : -1;
+    }
+    session = attach_open(server->settings.attach, &upgrade.identity, &transport, wsi);
+    lws_set_opaque_user_data(wsi, (void *)(uintptr_t)session_number(session));
+    upgrade_clear(&upgrade);
+    return 0;
+}
+
+static int established(struct session *session, struct lws *wsi, struct connection *connection)
+{
+    char peer[64] = "";
+
+    connection->established = true;
+    if (log_enabled(LOG_LEVEL_DEBUG)) {
+        lws_get_peer_simple(wsi, peer, sizeof(peer));
+        log_debug("session_opened", LOG_TEXT("session", session_name(session)),
+                  LOG_TEXT("user", session_user(session, 0)),
+                  LOG_TEXT("other", session_user(session, session_user_count(session) - 1)),
+                  LOG_TEXT("device", session_device(session)), LOG_STRING("peer", peer));
+    }
+    if (session_state(session) == SESSION_CLOSING)
+        close_connection(wsi, session_close_code(session));
+    else
+        wake(wsi);
+    return 0;
+}
+
+/* A whole message. libwebsockets could check its UTF-8, but would take the payload of a pong for
+ * text, and miss a character that an empty last fragment leaves incomplete. */
+static void receive_message(struct server *server, struct session *session, struct text message)
+{
+    if (text_is_utf8(message))
+        router_receive(server->settings.router, session, message);
+    else
+        session_close(session, CLOSE_BAD_UTF8);
+}
+
+/* A piece of a message that came in several: kept until the last one is there. */
+static void receive_piece(struct server *server, struct session *session,
+                          struct connection *connection, struct text piece, bool last)
+{
+    if (connection->partial == NULL) {
+        connection->partial = memory_alloc(sizeof(*connection->partial));
+        builder_init(connection->partial, server->settings.max_frame);
+    }
+    builder_append(connection->partial, piece);
+    if (connection->partial->full)
+        session_close(session, CLOSE_TOO_BIG);
+    else if (last)
+        receive_message(server, session, builder_text(connection->partial));
+    else
+        return;
+    builder_clear(connection->partial);
+    free(connection->partial);
+    connection->partial = NULL;
+}
+
+static int receive(struct server *server, struct session *session, struct lws *wsi,
+                   struct connection *connection, struct text piece)
+{
+    size_t remaining = lws_remaining_packet_payload(wsi);
+    bool last = lws_is_final_fragment(wsi) != 0 && remaining == 0;
+    size_t before = connection->partial == NULL ? 0 : connection->partial->len;
+
+    keepalive_heard(server->settings.keepalive, session_keepalive(session));
+    if (lws_frame_is_binary(wsi))
+        session_close(session, CLOSE_NOT_ACCEPTED);
+    else if (before + piece.len + remaining > server->settings.max_frame)
+        session_close(session, CLOSE_TOO_BIG);
+    else if (last && connection->partial == NULL)
+        receive_message(server, session, piece);
+    else
+        receive_piece(server, session, connection, piece, last);
+    return 0;
+}
+
+static size_t put_header(uint8_t *out, uint8_t opcode, size_t len)
+{
+    size_t length_bytes;
+
+    out[0] = FIN | opcode;
+    if (len < 126) {
+        out[1] = (uint8_t)len;
+        return 2;
+    }
+    length_bytes = len <= UINT16_MAX ? 2 : 8;
+    out[1] = length_bytes == 2 ? 126 : 127;
+    for (size_t i = 0; i < length_bytes; i++)
+        out[2 + i] = (uint8_t)(len >> (8 * (length_bytes - 1 - i)));
+    return 2 + length_bytes;
+}
+
+static uint64_t unix_time_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Moves whole frames from the queue into the scratch until it is full or the queue is empty: at
+ * least one, however long. Whole ones, because libwebsockets may write a pong of its own between
+ * two writes. The length of what was gathered. */
+static size_t gather(struct server *server, struct session *session)
+{
+    struct output *output = session_output(session);
+    uint64_t now_us = unix_time_us();
+    struct buffer *frame;
+    uint64_t ts_ms;
+    size_t len = 0;
+    uint8_t *out = server_scratch(server, GATHER_BYTES);
+
+    if (session_take_ping(session)) {
+        len = put_header(out, OPCODE_PING, sizeof(PING_PAYLOAD) - 1);
+        memcpy(out + len, PING_PAYLOAD, sizeof(PING_PAYLOAD) - 1);
+        len += sizeof(PING_PAYLOAD) - 1;
+    }
+    while ((frame = output_front(output, &ts_ms)) != NULL) {
+        struct text payload = buffer_text(frame);
+
+        if (len > 0 && len + FRAME_HEADER_MAX + payload.len > GATHER_BYTES)
+            break;
+        out = server_scratch(server, len + FRAME_HEADER_MAX + payload.len);
+        len += put_header(out + len, OPCODE_TEXT, payload.len);
+        memcpy(out + len, payload.at, payload.len);
+        len += payload.len;
+        metrics_add(METRIC_SENT_BYTES, (int64_t)payload.len);
+        metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)payload.len);
+        if (ts_ms > 0)
+            metrics_observe_us(METRIC_DELIVERY_SECONDS, (int64_t)(now_us - ts_ms * 1000));
+        output_shift(output);
+    }
+    return len;
+}
+
+/* Everything goes out as raw bytes on libwebsockets' WebSocket connection: it cannot gather frames
+ * itself, and one send(2) a frame would be the ceiling (docs/performance.md). No extension is
+ * negotiated, so nothing would have to be done to them. */
+static int write_queued(struct server *server, struct session *session, struct lws *wsi,
+                        struct connection *connection)
+{
+    size_t len;
+
+    if (connection->closing || connection->peer_closed || lws_partial_buffered(wsi))
+        return 0; /* of a partial write libwebsockets sends the rest first, and calls again */
+    len = gather(server, session);
+    if (len > 0 && lws_write(wsi, server_scratch(server, len), len, LWS_WRITE_RAW) < (int)len)
+        return -1;
+    if (session_output(session)->count > 0 || lws_partial_buffered(wsi)) {
+        lws_callback_on_writable(wsi);
+        return 0;
+    }
+    if (session_state(session) == SESSION_CLOSING) {
+        connection->closing = true;
+        lws_set_timer_usecs(wsi, 1);
+    }
+    return 0;
+}
+
+/* Closing begins here, in a timer's callback: after a writable callback that returns -1, Debian's
+ * libwebsockets closes at once and sends no close frame. */
+static int close_now(const struct session *session, struct lws *wsi)
+{
+    lws_close_reason(wsi, (enum lws_close_status)session_close_code(session), NULL, 0);
+    return -1;
+}
+
+/* What libwebsockets does not check of a client's close frame (RFC 6455, sections 5.5.1, 7.4 and
+ * 8.1). It echoes the body as this leaves it, and ends TCP. */
+static int peer_closes(struct lws *wsi, uint8_t *body, size_t len)
+{
+    enum close_code code = CLOSE_NORMAL;
+
+    if (len == 1) { /* no room for a code in the echo */
+        lws_close_reason(wsi, (enum lws_close_status)CLOSE_PROTOCOL, NULL, 0);
+        return -1;
+    }
+    if (len >= 2 && (body[0] << 8 | body[1]) >= 5000)
+        code = CLOSE_PROTOCOL;
+    if (len > 2 && !text_is_utf8((struct text){(const char *)body + 2, len - 2}))
+        code = CLOSE_BAD_UTF8;
+    if (code != CLOSE_NORMAL) {
+        body[0] = (uint8_t)(code >> 8);
+        body[1] = (uint8_t)code;
+        memset(body + 2, '?', len - 2);
+    }
+    return 0;
+}
+
+int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback_reasons reason,
+                       struct connection *connection, void *in, size_t len)
+{
+    struct session *session = session_of(server, wsi);
+
+    if (session == NULL)
+        return -1;
+    switch (reason) {
+    case LWS_CALLBACK_ESTABLISHED:
+        return established(session, wsi, connection);
+    case LWS_CALLBACK_RECEIVE:
+        if (session_state(session) == SESSION_CLOSING)
+            return 0;
+        return receive(server, session, wsi, connection, (struct text){in, len});
+    case LWS_CALLBACK_RECEIVE_PONG:
+        if (session_state(session) != SESSION_CLOSING)
+            keepalive_heard(server->settings.keepalive, session_keepalive(session));
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return write_queued(server, session, wsi, connection);
+    case LWS_CALLBACK_TIMER:
+        return close_now(session, wsi);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        connection->peer_closed = true; /* libwebsockets answers it */
+        session_close(session, CLOSE_NORMAL);
+        return peer_closes(wsi, in, len);
+    default:
+        return 0;
+    }
+}
+
+static size_t reason_of(const struct session *session, const struct connection *connection)
+{
+    if (connection != NULL && connection->peer_closed)
+        return REASON_CLIENT;
+    if (session_state(session) == SESSION_CLOSING)
+        for (size_t i = 0; i < CODE_COUNT; i++)
+            if (reason_codes[i] == (unsigned)session_close_code(session))
+                return i;
+    return REASON_LOST;
+}
+
+void websocket_destroyed(struct server *server, struct lws *wsi, struct connection *connection)
+{
+    struct session *session = session_of(server, wsi);
+
+    if (connection != NULL && connection->partial != NULL) {
+        builder_clear(connection->partial);
+        free(connection->partial);
+        connection->partial = NULL;
+    }
+    if (session == NULL)
+        return;
+    lws_set_opaque_user_data(wsi, NULL);
+    metrics_add_labelled(METRIC_SESSIONS_CLOSED, reason_of(session, connection), 1);
+    log_debug("session_closed", LOG_TEXT("session", session_name(session)),
+              LOG_TEXT("user", session_user(session, 0)),
+              LOG_TEXT("other", session_user(session, session_user_count(session) - 1)),
+              LOG_STRING("reason", reasons[reason_of(session, connection)]));
+    session_gone(session);
+}
