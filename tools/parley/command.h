@@ -1,0 +1,6 @@
+/* parley/command.h: the commands of `parley`. Each is given its own argv, with its name first, and
+ * returns the exit status (parley/session.h). */
+#pragma once
+
+int listen_run(int argc, char **argv);
+int send_run(int argc, char **argv);
