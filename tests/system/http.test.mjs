@@ -1,0 +1,222 @@
+// What the port answers to HTTP that is no WebSocket, or a WebSocket that is refused.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { connectUser, refusal, uniqueUser } from './lib/client.mjs';
+import { UPGRADE, request } from './lib/http.mjs';
+import { freePort } from './lib/redis.mjs';
+import { System } from './lib/system.mjs';
+import { after, before, describe, test } from './lib/test.mjs';
+import { DEADLINE, until } from './lib/wait.mjs';
+
+describe('HTTP', () => {
+  let system;
+  let gateway;
+  before(async () => {
+    system = await System.start();
+    [gateway] = system.gateways;
+  });
+  after(() => system?.stop());
+
+  const get = (path, options) => request(gateway.port, path, options);
+
+  function assertError(answer, status, word) {
+    assert.equal(answer.status, status, answer.text);
+    assert.match(answer.headers['content-type'], /^application\/json/);
+    assert.deepEqual(Object.keys(answer.json), ['error', 'message']);
+    assert.equal(answer.json.error, word);
+    assert.ok(answer.json.message.length > 10);
+  }
+
+  test('GET and HEAD of /', async () => {
+    for (const path of ['/', '/?a=b']) {
+      const answer = await get(path);
+      assert.equal(answer.status, 200);
+      assert.match(answer.headers['content-type'], /^text\/plain/);
+      assert.match(answer.text, /^WebSocket server is running\./);
+      const head = await get(path, { method: 'HEAD' });
+      assert.equal(head.status, 200);
+      assert.equal(head.headers['content-length'], answer.headers['content-length']);
+      assert.equal(Number(head.headers['content-length']), Buffer.byteLength(answer.text));
+      assert.equal(head.text, '');
+    }
+  });
+
+  test('/healthz and /readyz', async () => {
+    assert.equal((await get('/healthz')).status, 200);
+    assert.equal((await get('/readyz')).status, 200);
+  });
+
+  test('an unknown path is 404', async () => {
+    for (const path of ['/nothing', '/healthz/', '/metricsx', '/chat?user=alice']) {
+      assertError(await get(path), 404, 'not_found');
+    }
+    assert.equal((await get('/nothing', { method: 'HEAD' })).status, 404);
+  });
+
+  test('a wrong method is 405 with Allow', async () => {
+    for (const path of ['/', '/healthz', '/metrics']) {
+      for (const method of ['POST', 'PUT', 'DELETE']) {
+        const answer = await get(path, { method, headers: { 'Content-Length': 0 } });
+        assertError(answer, 405, 'method_not_allowed');
+        assert.deepEqual(answer.headers.allow.split(', ').sort(), ['GET', 'HEAD']);
+      }
+    }
+  });
+
+  test('two requests on one connection', async (t) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const answers = [];
+    for (const path of ['/', '/nothing', '/healthz']) answers.push(await get(path, { agent }));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 404, 200]);
+    assert.equal(new Set(answers.map(({ localPort }) => localPort)).size, 1);
+  });
+
+  test('a body of 64 KiB is read, a longer one is 413', async (t) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const post = (bytes) => get('/', { method: 'POST', body: 'x'.repeat(bytes), agent,
+      headers: { 'Content-Length': bytes } });
+    assertError(await post(64 * 1024), 405, 'method_not_allowed');
+    assertError(await post(64 * 1024 + 1), 413, 'too_large');
+    assertError(await get('/', { method: 'POST', headers: { 'Content-Length': 1e9 },
+      body: 'only the beginning' }), 413, 'too_large');
+  });
+
+  test('/metrics is Prometheus text, and its counters move', async () => {
+    const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+    const before = parseMetrics((await get('/metrics')).text);
+    const a = await connectUser(gateway, alice);
+    const b = await connectUser(gateway, bob);
+    a.send([
+      { receiverID: bob, content: 1, ref: 'r' }, { receiverID: uniqueUser(), content: 2, ref: 's' },
+      { receiverID: bob }, { type: 'typing', receiverID: bob },
+    ]);
+    await a.take(3);
+    await b.take(2);
+    const answer = await get('/metrics');
+    assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
+    const now = parseMetrics(answer.text);
+
+    const moved = (name) => now.get(name) - before.get(name);
+    assert.equal(moved('parley_sessions{kind="native"}'), 2);
+    assert.equal(moved('parley_sessions_opened_total{kind="native"}'), 2);
+    assert.equal(moved('parley_users'), 2);
+    assert.equal(moved('parley_frames_received_total'), 1);
+    assert.equal(moved('parley_messages_received_total'), 3);
+    assert.equal(moved('parley_messages_accepted_total{receiver="online"}'), 1);
+    assert.equal(moved('parley_messages_accepted_total{receiver="offline"}'), 1);
+    assert.equal(moved('parley_messages_refused_total{code="bad_request"}'), 1);
+    assert.equal(moved('parley_errors_total{code="bad_request"}'), 1);
+    assert.equal(moved('parley_signals_total{type="typing"}'), 1);
+    assert.equal(moved('parley_published_total{result="message"}'), 1);
+    assert.equal(moved('parley_delivery_seconds_count'), 1);
+    assert.ok(moved('parley_received_bytes_total') > 100);
+    assert.ok(moved('parley_sent_bytes_total') > 100);
+    assert.equal(now.get('parley_redis_up'), 1);
+    assert.ok(now.get('process_resident_memory_bytes') > 1e6);
+
+    const closed = 'parley_sessions_closed_total{reason="client"}';
+    await a.end();
+    await until(async () => parseMetrics((await get('/metrics')).text).get(closed)
+      === now.get(closed) + 1, DEADLINE, 'the session to be counted as closed');
+  });
+
+  test('--admin-listen moves health and metrics off the public port', async () => {
+    const admin = await freePort();
+    const moved = await system.addGateway(['--admin-listen', `127.0.0.1:${admin}`]);
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      assertError(await request(moved.port, path), 404, 'not_found');
+      // Whatever name the client uses for us, the port decides.
+      for (const Host of ['admin', `127.0.0.1:${admin}`]) {
+        assertError(await request(moved.port, path, { headers: { Host } }), 404, 'not_found');
+      }
+      assert.equal((await request(admin, path)).status, 200);
+    }
+    assert.equal((await request(moved.port, '/')).status, 200);
+    assertError(await request(admin, '/'), 404, 'not_found');
+    assertError(await request(admin, '/?user=alice', { headers: UPGRADE }), 404, 'not_found');
+  });
+
+  describe('an upgrade', () => {
+    test('on another path is 404', async () => {
+      assertError(await get('/chat?user=alice', { headers: UPGRADE }), 404, 'not_found');
+    });
+
+    test('without an identity, or with a bad one, is 400', async () => {
+      for (const query of ['/', '/?', '/?x=y', '/?user', '/?user=', '/?user=%01', '/?user=%ff',
+        '/?user=a&user=a', '/?user=a&device=x&device=y', `/?user=${'x'.repeat(129)}`,
+        '/?userA=', '/?userA=a&userB=', '/?User=a']) {
+        const { status, body } = await refusal(gateway, query);
+        assert.equal(status, 400, query);
+        assert.equal(body.error, 'bad_request', query);
+        assert.match(body.message, /user|device/, query);
+      }
+    });
+
+    test('names and values are percent-encoded, and others are ignored', async () => {
+      for (const query of ['/?x=1&user=%61lice&y', '/?%75ser=alice', '/?user=al%69ce&']) {
+        const answer = await get(query, { headers: UPGRADE });
+        assert.equal(answer.status, 101, query);
+      }
+    });
+
+    test('with another version of the protocol is 426 and names ours', async () => {
+      for (const version of ['8', '0', '14', '13, 8', 'x']) {
+        const answer = await get('/?user=alice',
+          { headers: { ...UPGRADE, 'Sec-WebSocket-Version': version } });
+        assertError(answer, 426, 'upgrade_required');
+        assert.equal(answer.headers['sec-websocket-version'], '13');
+      }
+    });
+
+    test('without a version, or without a key, is refused', async () => {
+      for (const missing of ['Sec-WebSocket-Version', 'Sec-WebSocket-Key']) {
+        const { [missing]: _, ...headers } = UPGRADE;
+        const { status } = await get('/?user=alice', { headers });
+        assert.ok(status >= 400 && status < 500, `${missing}: ${status}`);
+      }
+    });
+
+    test('to anything but WebSocket is not 101', async () => {
+      const settings = { 'HTTP2-Settings': 'AAMAAABkAAQAAP__' };
+      for (const [upgrade, headers] of [['h2c', settings], ['h2c', {}], ['TLS/1.0', {}]]) {
+        const { status } = await get('/', {
+          headers: { Connection: 'Upgrade, HTTP2-Settings', Upgrade: upgrade, ...headers },
+        });
+        assert.notEqual(status, 101, upgrade);
+      }
+    });
+
+    test('refused upgrades are counted by status', async () => {
+      const before = await gateway.metric('parley_upgrades_refused_total', '{status="400"}');
+      await refusal(gateway, '/');
+      const now = await gateway.metric('parley_upgrades_refused_total', '{status="400"}');
+      assert.equal(now, before + 1);
+    });
+  });
+});
+
+// A Map from name{labels} to value; throws where the text is not the format
+// (https://prometheus.io/docs/instrumenting/exposition_formats/).
+function parseMetrics(text) {
+  const values = new Map();
+  const types = new Map();
+  assert.ok(text.endsWith('\n'));
+  for (const line of text.trimEnd().split('\n')) {
+    const comment = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/.exec(line);
+    if (comment) {
+      if (comment[1] === 'TYPE') types.set(comment[2], comment[3]);
+      continue;
+    }
+    const sample = /^([a-zA-Z_:][\w:]*)(\{(?:\w+="(?:[^"\\]|\\.)*",?)+\})? (\S+)$/.exec(line);
+    assert.ok(sample, `not a sample: ${line}`);
+    const [, name, labels = '', value] = sample;
+    const family = types.get(name) ? name : name.replace(/_(bucket|sum|count)$/, '');
+    assert.match(types.get(family) ?? 'missing', /^(counter|gauge|histogram)$/, line);
+    assert.ok(!values.has(name + labels), `twice: ${line}`);
+    assert.ok(!Number.isNaN(Number(value)), line);
+    values.set(name + labels, Number(value));
+  }
+  return values;
+}
