@@ -1,0 +1,182 @@
+#include "router/deliver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+
+#define MAX_MESSAGE 2000
+#define MESSAGE                                                                                    \
+    "{\"type\":\"message\",\"id\":\"1700000000123-4\",\"ts\":1700000000123,\"sender\":\"alice\","  \
+    "\"receiver\":\"bob\",\"content\":1}"
+#define SIGNAL "{\"type\":\"typing\",\"sender\":\"alice\",\"receiver\":\"bob\"}"
+
+static struct loop *loop;
+static struct keepalive *keepalive;
+static struct registry *registry;
+static struct deliver *deliver;
+
+static void ignore_user(void *arg, struct text user)
+{
+    (void)arg;
+    (void)user;
+}
+
+static void ignore_empty(void *arg)
+{
+    (void)arg;
+}
+
+static void ignore_link(struct keepalive_link *link)
+{
+    (void)link;
+}
+
+static void ignore_wake(void *connection)
+{
+    (void)connection;
+}
+
+static void ignore_close(void *connection, enum close_code code)
+{
+    (void)connection;
+    (void)code;
+}
+
+static struct session *open_session(const char *user, const char *other)
+{
+    static const struct session_transport transport = {ignore_wake, ignore_close};
+    struct session_identity identity = {
+        .users = {text_of(user), text_of(other)},
+        .user_count = other == NULL ? 1 : 2,
+        .device = TEXT("default"),
+        .pair = other != NULL,
+    };
+
+    return registry_open(registry, &identity, &transport, NULL);
+}
+
+static void assert_got(struct session *session, const char *frame)
+{
+    uint64_t ts_ms;
+    struct buffer *front = output_front(session_output(session), &ts_ms);
+
+    ck_assert_uint_eq(session_output(session)->count, 1);
+    ck_assert(text_equal(buffer_text(front), text_of(frame)));
+}
+
+static void set_up(void)
+{
+    static const struct registry_events events = {ignore_user, ignore_user, ignore_empty, NULL};
+
+    loop = loop_new();
+    keepalive = keepalive_new(loop, 0, 1000, ignore_link, ignore_link);
+    registry = registry_new(loop, keepalive, strlen(MESSAGE) + 1, &events);
+    deliver = deliver_new(registry, MAX_MESSAGE);
+}
+
+static void tear_down(void)
+{
+    deliver_free(deliver);
+    registry_free(registry);
+    keepalive_free(keepalive);
+    loop_settle_uv(loop);
+    loop_free(loop);
+}
+
+START_TEST(message_goes_to_all_sessions_of_its_user_as_one_buffer)
+{
+    struct session *one = open_session("bob", NULL);
+    struct session *two = open_session("bob", NULL);
+    struct session *other = open_session("carol", NULL);
+    uint64_t ts_ms;
+
+    deliver_published(deliver, TEXT("bob"), TEXT(MESSAGE));
+    assert_got(one, MESSAGE);
+    assert_got(two, MESSAGE);
+    ck_assert_uint_eq(session_output(other)->count, 0);
+    ck_assert_uint_eq(buffer_references(output_front(session_output(one), &ts_ms)), 2);
+    ck_assert_uint_eq(ts_ms, 1700000000123);
+}
+END_TEST
+
+START_TEST(pair_session_gets_messages_and_no_signals)
+{
+    struct session *pair = open_session("alice", "bob");
+
+    deliver_published(deliver, TEXT("bob"), TEXT(SIGNAL));
+    ck_assert_uint_eq(session_output(pair)->count, 0);
+    deliver_published(deliver, TEXT("bob"), TEXT(MESSAGE));
+    assert_got(pair, MESSAGE);
+}
+END_TEST
+
+START_TEST(session_with_no_room_for_a_message_is_closed_as_slow)
+{
+    struct session *bob = open_session("bob", NULL);
+
+    deliver_published(deliver, TEXT("bob"), TEXT(MESSAGE));
+    deliver_published(deliver, TEXT("bob"), TEXT(MESSAGE));
+    ck_assert_int_eq(session_state(bob), SESSION_CLOSING);
+    ck_assert_int_eq(session_close_code(bob), CLOSE_SLOW);
+}
+END_TEST
+
+START_TEST(signal_without_room_is_dropped_and_the_session_stays)
+{
+    struct session *bob = open_session("bob", NULL);
+
+    deliver_published(deliver, TEXT("bob"), TEXT(MESSAGE));
+    deliver_published(deliver, TEXT("bob"), TEXT(SIGNAL));
+    ck_assert_int_eq(session_state(bob), SESSION_OPENING);
+    assert_got(bob, MESSAGE);
+}
+END_TEST
+
+START_TEST(foreign_frame_is_passed_on_as_it_is)
+{
+    static const char foreign[] = " {\"content\":2, \"type\":\"message\"}";
+    struct session *bob = open_session("bob", NULL);
+
+    deliver_published(deliver, TEXT("bob"), TEXT(foreign));
+    assert_got(bob, foreign);
+}
+END_TEST
+
+START_TEST(what_no_client_should_see_is_dropped)
+{
+    struct session *bob = open_session("bob", NULL);
+    char long_frame[MAX_MESSAGE + 1100];
+
+    deliver_published(deliver, TEXT("bob"), TEXT("hello"));
+    deliver_published(deliver, TEXT("bob"), TEXT(""));
+    deliver_published(deliver, TEXT("bob"), TEXT("{\"type\":\"welcome\"}"));
+    deliver_published(deliver, TEXT("bob"), TEXT("{\"type\":\"message\"} x"));
+    memset(long_frame, ' ', sizeof(long_frame));
+    memcpy(long_frame, SIGNAL, strlen(SIGNAL));
+    deliver_published(deliver, TEXT("bob"), (struct text){long_frame, sizeof(long_frame)});
+    ck_assert_uint_eq(session_output(bob)->count, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("deliver");
+    TCase *tests = tcase_create("deliver");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, message_goes_to_all_sessions_of_its_user_as_one_buffer);
+    tcase_add_test(tests, pair_session_gets_messages_and_no_signals);
+    tcase_add_test(tests, session_with_no_room_for_a_message_is_closed_as_slow);
+    tcase_add_test(tests, signal_without_room_is_dropped_and_the_session_stays);
+    tcase_add_test(tests, foreign_frame_is_passed_on_as_it_is);
+    tcase_add_test(tests, what_no_client_should_see_is_dropped);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
