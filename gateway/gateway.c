@@ -48,7 +48,8 @@ static void user_goes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    broker_unsubscribe(gateway->broker, user);
+    if (gateway->broker != NULL)
+        broker_unsubscribe(gateway->broker, user);
 }
 
 static void broker_stopped(void *arg)
@@ -255,10 +256,11 @@ void gateway_free(struct gateway *gateway)
 {
     if (gateway == NULL)
         return;
-    server_free(gateway->server);     /* tells the sessions that are left */
-    registry_free(gateway->registry); /* unsubscribes them */
+    server_free(gateway->server); /* tells the sessions that are left */
+    broker_free(gateway->broker); /* answers what is pending: sessions are looked for once more */
+    gateway->broker = NULL;
+    registry_free(gateway->registry);
     keepalive_free(gateway->keepalive);
-    broker_free(gateway->broker); /* answers what is pending, to nobody */
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);

@@ -48,6 +48,8 @@ static void push(void *arg, struct session *session)
 
     if (!delivery->is_message && session_is_pair(session))
         return; /* the tutorial's clients know no signals */
+    if (session_state(session) == SESSION_OPENING && !session_is_pair(session))
+        return; /* what an older subscription brings is from before this session */
     if (session_push(session, delivery->frame, delivery->ts_ms)) {
         metrics_add_labelled(METRIC_PUSHED, PUSHED_QUEUED, 1);
     } else if (!delivery->is_message) {

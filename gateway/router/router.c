@@ -73,12 +73,9 @@ static void push_frame(struct router *router, struct session *session)
 
 static void log_pair_error(const struct session *session, enum error_code code, struct text message)
 {
-    struct text other =
-        session_user_count(session) == 2 ? session_user(session, 1) : session_user(session, 0);
-
     log_repeated(LOG_LEVEL_WARN, "bad_frame", LOG_STRING("code", error_code_name(code)),
-                 LOG_TEXT("user_a", session_user(session, 0)), LOG_TEXT("user_b", other),
-                 LOG_TEXT("why", message));
+                 LOG_TEXT("user_a", session_user(session, 0)),
+                 LOG_TEXT("user_b", session_other_user(session)), LOG_TEXT("why", message));
 }
 
 /* Counts the error and tells it to the session, when it is still there. */

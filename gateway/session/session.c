@@ -35,6 +35,11 @@ struct text session_user(const struct session *session, size_t index)
     return session->users[index];
 }
 
+struct text session_other_user(const struct session *session)
+{
+    return session->users[session->user_count - 1];
+}
+
 bool session_has_user(const struct session *session, struct text user)
 {
     for (size_t i = 0; i < session->user_count; i++)

@@ -52,6 +52,8 @@ enum session_state session_state(const struct session *session);
 bool session_is_pair(const struct session *session);
 size_t session_user_count(const struct session *session);
 struct text session_user(const struct session *session, size_t index);
+/* For the log: the second user of a pair, or else the only one. */
+struct text session_other_user(const struct session *session);
 bool session_has_user(const struct session *session, struct text user);
 struct text session_device(const struct session *session);
 /* Its name on the wire and in Redis: 16 random hexadecimal digits. */

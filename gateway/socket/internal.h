@@ -32,7 +32,7 @@ struct connection {
 };
 
 /* libwebsockets' callbacks, divided by protocol. The result is libwebsockets': 0 to go on, -1 to
- * close; websocket_confirm_upgrade() returns 1 when it answered the request itself. */
+ * close. */
 int websocket_confirm_upgrade(struct server *server, struct lws *wsi);
 int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback_reasons reason,
                        struct connection *connection, void *in, size_t len);
@@ -44,8 +44,8 @@ uint8_t *server_scratch(struct server *server, size_t size);
 
 /* Writes one whole HTTP answer and clears it. With `close` it says that the connection ends. False
  * when the connection is broken. */
-MUST_USE bool request_write_answer(struct server *server, struct lws *wsi,
-                                   struct http_answer *answer, bool head, bool close);
+bool request_write_answer(struct server *server, struct lws *wsi, struct http_answer *answer,
+                          bool head, bool close);
 
 #define HEADER_MAX 1024 /* bytes of a header's value that we look at, its NUL included */
 
@@ -54,6 +54,7 @@ MUST_USE bool request_write_answer(struct server *server, struct lws *wsi,
 struct text request_header(struct lws *wsi, enum lws_token_indexes token, int index,
                            char storage[HEADER_MAX]);
 bool request_has_header(struct lws *wsi, enum lws_token_indexes token, int index);
+bool request_has_body(struct lws *wsi); /* its head was read, and found right */
 
 /* What is wrong with the request line and headers of any request, as 400, 411 or 413; false when
  * nothing is. The method and path are filled in in any case; the path points into `path`. */

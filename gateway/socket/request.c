@@ -60,7 +60,9 @@ static void read_method_and_path(struct lws *wsi, struct http_request *request,
         if (!request_has_header(wsi, methods[i].token, 0))
             continue;
         request->method = methods[i].method;
-        request->path = path_of(request_header(wsi, methods[i].token, 0, path));
+        /* libwebsockets divides at '&' also in front of the query: no path of ours has one. */
+        if (!request_has_header(wsi, methods[i].token, 1))
+            request->path = path_of(request_header(wsi, methods[i].token, 0, path));
     }
 }
 
@@ -89,6 +91,14 @@ static bool is_body_wrong(struct lws *wsi, struct http_answer *error)
         return true;
     }
     return false;
+}
+
+bool request_has_body(struct lws *wsi)
+{
+    char storage[HEADER_MAX];
+    struct text length = request_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0, storage);
+
+    return length.len > 0 && !text_equal(length, TEXT("0"));
 }
 
 bool request_read_head(struct lws *wsi, struct http_request *request, char path[HEADER_MAX],
@@ -151,6 +161,9 @@ int request_callback(struct server *server, struct lws *wsi)
     char path[HEADER_MAX];
     bool refused = request_read_head(wsi, &request, path, &answer);
     bool head = request.method == HTTP_HEAD;
+    /* Of other methods libwebsockets would wait for a body, also when no length was given. */
+    bool close = refused || (!head && request.method != HTTP_GET &&
+                             !request_has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0));
 
     if (!refused)
         http_handle(server->settings.http, &request, &answer);
@@ -160,7 +173,7 @@ int request_callback(struct server *server, struct lws *wsi)
                   LOG_STRING("method",
                              request.method == HTTP_OTHER ? "other" : method_names[request.method]),
                   LOG_TEXT("path", request.path), LOG_NUMBER("status", answer.status));
-    if (!request_write_answer(server, wsi, &answer, head, refused) || refused)
+    if (!request_write_answer(server, wsi, &answer, head, close) || close)
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }

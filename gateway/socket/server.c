@@ -33,6 +33,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_TIMER:
         return websocket_callback(server, wsi, reason, user, in, len);
+    case LWS_CALLBACK_RAW_ADOPT:
+        return -1; /* CONNECT: libwebsockets takes it for a raw connection, without time-outs */
     case LWS_CALLBACK_WSI_DESTROY:
         websocket_destroyed(server, wsi, user);
         return 0;

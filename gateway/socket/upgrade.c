@@ -50,6 +50,17 @@ static bool header_lists(struct lws *wsi, enum lws_token_indexes header, struct 
     return false;
 }
 
+/* Exactly what libwebsockets looks at, the whole of the first line: beside another one in a list it
+ * would speak that (h2c, which RFC 9113 has retired). */
+static bool upgrades_to_websocket(struct lws *wsi)
+{
+    char storage[HEADER_MAX];
+    struct text upgrade = request_header(wsi, WSI_TOKEN_UPGRADE, 0, storage);
+
+    return !request_has_header(wsi, WSI_TOKEN_UPGRADE, 1) && upgrade.len == strlen("websocket") &&
+           strncasecmp(upgrade.at, "websocket", upgrade.len) == 0;
+}
+
 static bool has_key(struct lws *wsi)
 {
     char storage[HEADER_MAX];
@@ -74,9 +85,9 @@ static bool refuse(struct http_answer *refusal, unsigned status, const char *cod
 static bool check_handshake(struct lws *wsi, const struct http_request *request,
                             struct http_answer *refusal)
 {
-    /* h2c among others: RFC 9113 has retired it. */
-    if (!header_lists(wsi, WSI_TOKEN_UPGRADE, TEXT("websocket"), false))
-        return refuse(refusal, 400, "bad_request", TEXT("Upgrade must be websocket"));
+    if (!upgrades_to_websocket(wsi))
+        return refuse(refusal, 400, "bad_request",
+                      TEXT("Upgrade must be given once, and be websocket"));
     if (request->method != HTTP_GET) {
         refuse(refusal, 405, "method_not_allowed", TEXT("WebSocket clients connect with GET"));
         refusal->allow = "GET";
@@ -98,6 +109,8 @@ static bool check_handshake(struct lws *wsi, const struct http_request *request,
     if (!has_key(wsi))
         return refuse(refusal, 400, "bad_request",
                       TEXT("Sec-WebSocket-Key must be given once, as 16 bytes in base64"));
+    if (request_has_body(wsi))
+        return refuse(refusal, 400, "bad_request", TEXT("a WebSocket handshake has no body"));
     /* libwebsockets would close without an answer. */
     if (request_has_header(wsi, WSI_TOKEN_PROTOCOL, 0) &&
         !header_lists(wsi, WSI_TOKEN_PROTOCOL, TEXT("parley"), true))
@@ -116,9 +129,9 @@ static bool read_parameters(struct lws *wsi, char *storage, struct text *paramet
     for (*count = 0; lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) > 0; ++*count) {
         len = lws_hdr_copy_fragment(wsi, storage + used, (int)(QUERY_MAX - used),
                                     WSI_TOKEN_HTTP_URI_ARGS, (int)*count);
-        if (len == -1)
+        if (len < 0) /* there are no more: the storage has room for all headers */
             return true;
-        if (len < 0 || *count == PARAMETERS_MAX)
+        if (*count == PARAMETERS_MAX)
             return refuse(refusal, 400, "bad_request",
                           TEXT("the query has too many parameters: at most 32"));
         parameters[*count] = (struct text){storage + used, (size_t)len};

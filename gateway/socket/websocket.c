@@ -64,13 +64,12 @@ static void close_connection(void *wsi, enum close_code code)
 {
     const struct connection *connection = lws_wsi_user(wsi);
 
-    if (!is_established(wsi) || connection->peer_closed)
-        return;
     if (code == CLOSE_PONG_TIMEOUT) {
         lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
-    } else {
+    } else if (is_established(wsi)) {
         lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
-        lws_callback_on_writable(wsi);
+        if (!connection->peer_closed)
+            lws_callback_on_writable(wsi);
     }
     /* libwebsockets looks at its timers only after an event of its own, and a client that does not
      * read makes none. */
@@ -85,11 +84,15 @@ int websocket_confirm_upgrade(struct server *server, struct lws *wsi)
     struct http_answer refusal;
     struct session *session;
 
+    /* An upgrade to what it does not know libwebsockets has answered itself, and forgotten. */
+    if (!request_has_header(wsi, WSI_TOKEN_UPGRADE, 0))
+        return -1;
     if (!upgrade_read(&upgrade, server, wsi, &refusal)) {
         http_count_refused_upgrade(refusal.status);
         log_repeated(LOG_LEVEL_DEBUG, "upgrade_refused", LOG_NUMBER("status", refusal.status),
                      LOG_TEXT("answer", builder_text(&refusal.body)));
-        return request_write_answer(server, wsi, &refusal, false, true) ? 1 : -1;
+        request_write_answer(server, wsi, &refusal, false, true);
+        return -1;
     }
     session = attach_open(server->settings.attach, &upgrade.identity, &transport, wsi);
     lws_set_opaque_user_data(wsi, (void *)(uintptr_t)session_number(session));
@@ -106,7 +109,7 @@ static int established(struct session *session, struct lws *wsi, struct connecti
         lws_get_peer_simple(wsi, peer, sizeof(peer));
         log_debug("session_opened", LOG_TEXT("session", session_name(session)),
                   LOG_TEXT("user", session_user(session, 0)),
-                  LOG_TEXT("other", session_user(session, session_user_count(session) - 1)),
+                  LOG_TEXT("other", session_other_user(session)),
                   LOG_TEXT("device", session_device(session)), LOG_STRING("peer", peer));
     }
     if (session_state(session) == SESSION_CLOSING)
@@ -126,6 +129,15 @@ static void receive_message(struct server *server, struct session *session, stru
         session_close(session, CLOSE_BAD_UTF8);
 }
 
+static void free_partial(struct connection *connection)
+{
+    if (connection->partial == NULL)
+        return;
+    builder_clear(connection->partial);
+    free(connection->partial);
+    connection->partial = NULL;
+}
+
 /* A piece of a message that came in several: kept until the last one is there. */
 static void receive_piece(struct server *server, struct session *session,
                           struct connection *connection, struct text piece, bool last)
@@ -141,9 +153,7 @@ static void receive_piece(struct server *server, struct session *session,
         receive_message(server, session, builder_text(connection->partial));
     else
         return;
-    builder_clear(connection->partial);
-    free(connection->partial);
-    connection->partial = NULL;
+    free_partial(connection);
 }
 
 static int receive(struct server *server, struct session *session, struct lws *wsi,
@@ -217,7 +227,7 @@ static size_t gather(struct server *server, struct session *session)
         len += payload.len;
         metrics_add(METRIC_SENT_BYTES, (int64_t)payload.len);
         metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)payload.len);
-        if (ts_ms > 0)
+        if (ts_ms > 0 && ts_ms <= now_us / 1000)
             metrics_observe_us(METRIC_DELIVERY_SECONDS, (int64_t)(now_us - ts_ms * 1000));
         output_shift(output);
     }
@@ -302,6 +312,7 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
         return close_now(session, wsi);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         connection->peer_closed = true; /* libwebsockets answers it */
+        router_release(server->settings.router, session);
         session_close(session, CLOSE_NORMAL);
         return peer_closes(wsi, in, len);
     default:
@@ -309,33 +320,50 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
     }
 }
 
-static size_t reason_of(const struct session *session, const struct connection *connection)
+static size_t reason_of(const struct session *session)
 {
-    if (connection != NULL && connection->peer_closed)
-        return REASON_CLIENT;
-    if (session_state(session) == SESSION_CLOSING)
-        for (size_t i = 0; i < CODE_COUNT; i++)
-            if (reason_codes[i] == (unsigned)session_close_code(session))
-                return i;
+    if (session_state(session) != SESSION_CLOSING)
+        return REASON_LOST;
+    if (session_close_code(session) == CLOSE_NORMAL)
+        return REASON_CLIENT; /* which began it: WS_PEER_INITIATED_CLOSE */
+    for (size_t i = 0; i < CODE_COUNT; i++)
+        if (reason_codes[i] == (unsigned)session_close_code(session))
+            return i;
     return REASON_LOST;
+}
+
+static bool is_error(size_t reason)
+{
+    return reason == REASON_LOST ||
+           (reason < CODE_COUNT && reason_codes[reason] != CLOSE_GOING_AWAY);
+}
+
+/* The original contract wants the errors of a pair session logged, with both ids. */
+static void log_end(const struct session *session, size_t reason)
+{
+    if (session_is_pair(session) && is_error(reason))
+        log_repeated(LOG_LEVEL_WARN, "session_error", LOG_STRING("reason", reasons[reason]),
+                     LOG_TEXT("user_a", session_user(session, 0)),
+                     LOG_TEXT("user_b", session_other_user(session)));
+    log_debug("session_closed", LOG_TEXT("session", session_name(session)),
+              LOG_TEXT("user", session_user(session, 0)),
+              LOG_TEXT("other", session_other_user(session)),
+              LOG_STRING("reason", reasons[reason]));
 }
 
 void websocket_destroyed(struct server *server, struct lws *wsi, struct connection *connection)
 {
     struct session *session = session_of(server, wsi);
+    size_t reason;
 
-    if (connection != NULL && connection->partial != NULL) {
-        builder_clear(connection->partial);
-        free(connection->partial);
-        connection->partial = NULL;
-    }
+    if (connection != NULL)
+        free_partial(connection);
     if (session == NULL)
         return;
     lws_set_opaque_user_data(wsi, NULL);
-    metrics_add_labelled(METRIC_SESSIONS_CLOSED, reason_of(session, connection), 1);
-    log_debug("session_closed", LOG_TEXT("session", session_name(session)),
-              LOG_TEXT("user", session_user(session, 0)),
-              LOG_TEXT("other", session_user(session, session_user_count(session) - 1)),
-              LOG_STRING("reason", reasons[reason_of(session, connection)]));
+    router_release(server->settings.router, session);
+    reason = reason_of(session);
+    metrics_add_labelled(METRIC_SESSIONS_CLOSED, reason, 1);
+    log_end(session, reason);
     session_gone(session);
 }

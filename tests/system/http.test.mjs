@@ -1,12 +1,14 @@
 // What the port answers to HTTP that is no WebSocket, or a WebSocket that is refused.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { connectUser, refusal, uniqueUser } from './lib/client.mjs';
 import { UPGRADE, request } from './lib/http.mjs';
 import { freePort } from './lib/redis.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
-import { DEADLINE, until } from './lib/wait.mjs';
+import { DEADLINE, until, within } from './lib/wait.mjs';
 
 describe('HTTP', () => {
   let system;
@@ -47,7 +49,7 @@ describe('HTTP', () => {
   });
 
   test('an unknown path is 404', async () => {
-    for (const path of ['/nothing', '/healthz/', '/metricsx', '/chat?user=alice']) {
+    for (const path of ['/nothing', '/healthz/', '/healthz&x', '/metricsx', '/chat?user=alice']) {
       assertError(await get(path), 404, 'not_found');
     }
     assert.equal((await get('/nothing', { method: 'HEAD' })).status, 404);
@@ -138,6 +140,17 @@ describe('HTTP', () => {
     assertError(await request(admin, '/?user=alice', { headers: UPGRADE }), 404, 'not_found');
   });
 
+  test('a method without a length does not stall the connection', async () => {
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('latin1').on('data', (data) => { answers += data; });
+    const closed = once(socket, 'close');
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await within(closed, DEADLINE, 'the end of the connection');
+    assert.match(answers, /^HTTP\/1.1 405 /);
+    assert.match(answers, /\r\nConnection: close\r\n/);
+  });
+
   describe('an upgrade', () => {
     test('on another path is 404', async () => {
       assertError(await get('/chat?user=alice', { headers: UPGRADE }), 404, 'not_found');
@@ -176,6 +189,27 @@ describe('HTTP', () => {
         const { status } = await get('/?user=alice', { headers });
         assert.ok(status >= 400 && status < 500, `${missing}: ${status}`);
       }
+    });
+
+    test('with a body, or to two protocols, is 400 and ends the connection', async () => {
+      const two = { Upgrade: ['h2c', 'websocket'], 'HTTP2-Settings': 'AAMAAABkAAQAAP__' };
+      for (const headers of [{ ...UPGRADE, 'Content-Length': '5' }, { ...UPGRADE, ...two }]) {
+        const answer = await get('/?user=alice', { headers });
+        assertError(answer, 400, 'bad_request');
+        assert.equal(answer.headers.connection, 'close');
+      }
+    });
+
+    test('on a connection that was used before is answered once', async () => {
+      const socket = net.connect(gateway.port, '127.0.0.1');
+      let answers = '';
+      socket.setEncoding('latin1').on('data', (data) => { answers += data; });
+      const closed = once(socket, 'close');
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await until(() => answers.includes('ok'), DEADLINE, 'the first answer');
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n');
+      await within(closed, DEADLINE, 'the end of the connection');
+      assert.equal(answers.match(/^HTTP/gm).length, 2);
     });
 
     test('to anything but WebSocket is not 101', async () => {

@@ -91,7 +91,9 @@ describe('limits', () => {
   test('--handshake-timeout: a connection without a request is closed', async () => {
     const gateway = await system.addGateway(['--handshake-timeout', '1s']);
     const waiting = await connectUser(gateway, uniqueUser());
-    await Promise.all(['', 'G', 'GET / HTTP/1.1\r\nHost: x\r\n'].map((beginning) => {
+    const beginnings = ['', 'G', 'GET / HTTP/1.1\r\nHost: x\r\n',
+      'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'];
+    await Promise.all(beginnings.map((beginning) => {
       const socket = net.connect(gateway.port, '127.0.0.1');
       const closed = new Promise((resolve) => { socket.on('close', resolve); });
       socket.on('error', () => {}); // a reset will do

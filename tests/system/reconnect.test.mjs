@@ -34,6 +34,18 @@ describe('reconnecting', () => {
     }));
   });
 
+  test('what is sent just before leaving is stored', async () => {
+    const receiver = uniqueUser('receiver');
+    await Promise.all(Array.from({ length: 50 }, async (_, index) => {
+      const user = uniqueUser('leaving');
+      const client = await connect(one, index % 2 ? { user } : { userA: user });
+      client.send([{ receiverID: receiver, content: index }]);
+      client.socket.close();
+    }));
+    const stored = () => system.redis.command('XLEN', `parley:mailbox:{${receiver}}`);
+    await until(async () => await stored() === 50, DEADLINE, '50 messages in the mailbox');
+  });
+
   test('a receiver is there for another gateway with its welcome', async () => {
     const alice = await connectUser(one, uniqueUser('alice'));
     for (let round = 0; round < 100; round++) {
