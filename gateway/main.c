@@ -56,6 +56,8 @@ static void log_advice(const struct config *config, unsigned wanted_sessions)
         log_info("max_sessions_lowered", LOG_NUMBER("from", wanted_sessions),
                  LOG_NUMBER("to", config->max_sessions),
                  LOG_STRING("why", "the limit of open files (ulimit -n)"));
+    log_warn("authentication_off",
+             LOG_STRING("meaning", "whoever reaches the port may be any user"));
     if (geteuid() == 0)
         log_warn("running_as_root", LOG_STRING("advice", "name an unprivileged user with --user"));
 }
