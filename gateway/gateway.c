@@ -255,10 +255,10 @@ void gateway_free(struct gateway *gateway)
 {
     if (gateway == NULL)
         return;
-    server_free(gateway->server);     /* tells the sessions that are left */
-    registry_free(gateway->registry); /* unsubscribes them */
+    server_free(gateway->server); /* with it go the sessions that are left */
+    broker_free(gateway->broker); /* answers what is pending, to nobody: the registry is empty */
+    registry_free(gateway->registry);
     keepalive_free(gateway->keepalive);
-    broker_free(gateway->broker); /* answers what is pending, to nobody */
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);
