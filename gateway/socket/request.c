@@ -151,6 +151,8 @@ int request_callback(struct server *server, struct lws *wsi)
     char path[HEADER_MAX];
     bool refused = request_read_head(wsi, &request, path, &answer);
     bool head = request.method == HTTP_HEAD;
+    /* A draining gateway keeps no connection, so that no request comes on it as it ends. */
+    bool close = refused || server->settings.http->draining;
 
     if (!refused)
         http_handle(server->settings.http, &request, &answer);
@@ -160,7 +162,7 @@ int request_callback(struct server *server, struct lws *wsi)
                   LOG_STRING("method",
                              request.method == HTTP_OTHER ? "other" : method_names[request.method]),
                   LOG_TEXT("path", request.path), LOG_NUMBER("status", answer.status));
-    if (!request_write_answer(server, wsi, &answer, head, refused) || refused)
+    if (!request_write_answer(server, wsi, &answer, head, close) || close)
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
