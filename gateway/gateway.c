@@ -4,10 +4,12 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "broker/broker.h"
 #include "http/http.h"
 #include "router/attach.h"
 #include "router/deliver.h"
+#include "router/drain.h"
 #include "router/router.h"
 #include "session/registry.h"
 #include "socket/server.h"
@@ -32,7 +34,7 @@ struct gateway {
     struct router *router;
     struct http http;
     struct server *server;
-    struct timer *close_wait;
+    struct drain *drain;
     bool stopping;
     bool broker_stopping;
 };
@@ -48,8 +50,7 @@ static void user_goes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    if (gateway->broker != NULL)
-        broker_unsubscribe(gateway->broker, user);
+    broker_unsubscribe(gateway->broker, user);
 }
 
 static void broker_stopped(void *arg)
@@ -73,15 +74,18 @@ static void stop_broker(void *arg)
 
 static void broker_up(void *arg)
 {
-    (void)arg;
-    log_info("ready");
+    struct gateway *gateway = arg;
+
+    if (!gateway->stopping) /* it is not ready any more, whatever Redis does */
+        log_info("ready");
 }
 
 static void broker_down(void *arg)
 {
     struct gateway *gateway = arg;
 
-    log_warn("not_ready");
+    if (!gateway->stopping)
+        log_warn("not_ready");
     attach_broker_lost(gateway->attach);
 }
 
@@ -176,6 +180,15 @@ static void build_router(struct gateway *gateway)
     };
     gateway->attach = attach_new(&attach);
     gateway->deliver = deliver_new(gateway->registry, config->max_message);
+    struct drain_settings drain = {
+        .registry = gateway->registry,
+        .router = gateway->router,
+        .drain_ms = config->drain_ms,
+        .grace_ms = COMMAND_TIMEOUT_MS + CLOSE_WAIT_MS,
+        .over = stop_broker,
+        .arg = gateway,
+    };
+    gateway->drain = drain_new(gateway->loop, &drain);
 }
 
 static bool build_server(struct gateway *gateway)
@@ -213,7 +226,6 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
         abort(); /* config_load() has checked it */
     draw_incarnation(&gateway->incarnation, config->id);
     gateway->keys = keys_new(config->prefix);
-    gateway->close_wait = timer_new(loop, stop_broker, gateway);
     build_broker(gateway);
     build_registry(gateway);
     build_router(gateway);
@@ -230,41 +242,39 @@ void gateway_start(struct gateway *gateway)
     broker_start(gateway->broker);
 }
 
-static void close_session(void *arg, struct session *session)
-{
-    (void)arg;
-    session_close(session, CLOSE_GOING_AWAY);
-}
-
 void gateway_stop(struct gateway *gateway)
 {
+    size_t sessions = registry_size(gateway->registry);
+
     if (gateway->stopping) {
+        log_warn("drain_interrupted", LOG_NUMBER("sessions", sessions));
         loop_stop(gateway->loop);
         return;
     }
     gateway->stopping = true;
-    log_info("stopping", LOG_NUMBER("sessions", registry_size(gateway->registry)));
-    server_stop_listening(gateway->server);
-    registry_each(gateway->registry, close_session, NULL);
-    if (registry_size(gateway->registry) == 0)
+    gateway->http.draining = true;
+    metrics_set(METRIC_DRAINING, 1);
+    log_info("draining", LOG_NUMBER("sessions", sessions),
+             LOG_NUMBER("drain_ms", gateway->config->drain_ms));
+    attach_stop(gateway->attach);
+    if (sessions == 0)
         stop_broker(gateway);
     else
-        timer_start(gateway->close_wait, CLOSE_WAIT_MS);
+        drain_start(gateway->drain);
 }
 
 void gateway_free(struct gateway *gateway)
 {
     if (gateway == NULL)
         return;
-    server_free(gateway->server); /* tells the sessions that are left */
-    broker_free(gateway->broker); /* answers what is pending: sessions are looked for once more */
-    gateway->broker = NULL;
+    drain_free(gateway->drain);
+    server_free(gateway->server); /* with it go the sessions that are left */
+    broker_free(gateway->broker); /* answers what is pending, to nobody: the registry is empty */
     registry_free(gateway->registry);
     keepalive_free(gateway->keepalive);
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);
-    timer_free(gateway->close_wait);
     keys_free(gateway->keys);
     builder_clear(&gateway->incarnation);
     redis_address_clear(&gateway->redis);

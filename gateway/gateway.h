@@ -13,8 +13,9 @@ MUST_USE struct gateway *gateway_new(struct loop *loop, const struct config *con
 /* Begins to accept and to connect to Redis. */
 void gateway_start(struct gateway *gateway);
 
-/* Closes everything in order: no new connections, every session with 1001, then its channels and
- * the connections to Redis; then loop_stop(). The second call stops the loop at once. */
+/* Ends everything in order, while HTTP is answered: no new sessions; those that are there are
+ * closed, spread over --drain; then their channels and the connections to Redis; then loop_stop().
+ * The second call stops the loop at once. */
 void gateway_stop(struct gateway *gateway);
 
 void gateway_free(struct gateway *gateway); /* NULL is allowed */

@@ -34,6 +34,7 @@ struct config {
     int64_t ping_ms;
     int64_t pong_timeout_ms;
     int64_t handshake_timeout_ms;
+    int64_t drain_ms;
     char *user; /* NULL: stay who we are */
     enum log_level log_level;
     enum log_format log_format;

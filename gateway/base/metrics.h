@@ -16,6 +16,7 @@ struct builder;
     X(SESSIONS, GAUGE, "parley_sessions", "kind", "Open WebSocket sessions")                       \
     X(SESSIONS_OPENED, COUNTER, "parley_sessions_opened_total", "kind", "Sessions opened")         \
     X(SESSIONS_CLOSED, COUNTER, "parley_sessions_closed_total", "reason", "Sessions closed")       \
+    X(DRAINING, GAUGE, "parley_draining", NULL, "1 from SIGTERM on, while sessions are closed")    \
     X(USERS, GAUGE, "parley_users", NULL, "Users with a session on this gateway")                  \
     X(UPGRADES_REFUSED, COUNTER, "parley_upgrades_refused_total", "status",                        \
       "WebSocket upgrades refused, by HTTP status")                                                \

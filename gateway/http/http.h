@@ -33,6 +33,7 @@ struct http_answer {
 struct http {
     const struct broker *broker; /* outlives it */
     bool admin_elsewhere;        /* the admin paths are not on the public port */
+    bool draining;               /* the gateway stops when its sessions are gone */
 };
 
 /* `answer` is initialized here and is the caller's to clear. */

@@ -17,13 +17,15 @@ void pages_healthz(const struct http *http, struct http_answer *answer)
 
 void pages_readyz(const struct http *http, struct http_answer *answer)
 {
-    if (broker_is_up(http->broker)) {
+    if (broker_is_up(http->broker) && !http->draining) {
         builder_append_string(&answer->body, "ready\n");
         return;
     }
     http_answer_clear(answer);
     http_error(answer, 503, "unavailable",
-               TEXT("not connected to Redis, or not all channels are subscribed"));
+               http->draining
+                   ? TEXT("draining: this gateway stops as soon as its sessions are gone")
+                   : TEXT("not connected to Redis, or not all channels are subscribed"));
 }
 
 void pages_metrics(const struct http *http, struct http_answer *answer)

@@ -98,6 +98,13 @@ void write_pong(struct builder *out, bool has_ref, struct text ref)
     builder_append_char(out, '}');
 }
 
+void write_reconnect(struct builder *out, int64_t after_ms)
+{
+    builder_append(out, TEXT("{\"type\":\"reconnect\",\"after_ms\":"));
+    builder_append_number(out, (uint64_t)after_ms);
+    builder_append_char(out, '}');
+}
+
 void write_error(struct builder *out, enum error_code code, struct text message, bool has_ref,
                  struct text ref)
 {

@@ -32,6 +32,9 @@ void write_welcome(struct builder *out, struct text user, struct text device, st
 /* {"type":"pong"[,"ref"]} */
 void write_pong(struct builder *out, bool has_ref, struct text ref);
 
+/* {"type":"reconnect","after_ms"} */
+void write_reconnect(struct builder *out, int64_t after_ms);
+
 /* {"type":"error","code","message"[,"ref"]} */
 void write_error(struct builder *out, enum error_code code, struct text message, bool has_ref,
                  struct text ref);

@@ -10,6 +10,7 @@
 
 struct attach {
     struct attach_settings settings;
+    bool stopped;
 };
 
 struct attach *attach_new(const struct attach_settings *settings)
@@ -25,10 +26,17 @@ void attach_free(struct attach *attach)
     free(attach);
 }
 
+void attach_stop(struct attach *attach)
+{
+    attach->stopped = true;
+}
+
 const char *attach_refusal(const struct attach *attach)
 {
     const struct attach_settings *settings = &attach->settings;
 
+    if (attach->stopped)
+        return "this gateway is draining, because it stops; connect to another one, or try again";
     if (!broker_is_up(settings->broker))
         return "this gateway has no connection to Redis at the moment; try again";
     if (settings->max_sessions > 0 && registry_size(settings->registry) >= settings->max_sessions)

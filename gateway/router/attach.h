@@ -19,6 +19,9 @@ struct attach_settings {
 struct attach *attach_new(const struct attach_settings *settings); /* never NULL */
 void attach_free(struct attach *attach);
 
+/* From now on there are no new sessions: every upgrade is refused. */
+void attach_stop(struct attach *attach);
+
 /* Why an upgrade cannot be served now, or NULL when it can. For a 503. */
 const char *attach_refusal(const struct attach *attach);
 

@@ -165,6 +165,7 @@ static void tell_unknown(struct pending *pending)
 static void accepted_cb(void *arg, const struct mailbox_accepted *accepted)
 {
     struct pending *pending = arg;
+    struct session *session;
 
     switch (accepted->outcome) {
     case BROKER_ANSWERED:
@@ -178,6 +179,9 @@ static void accepted_cb(void *arg, const struct mailbox_accepted *accepted)
         tell_unknown(pending);
         break;
     }
+    session = registry_find(pending->router->settings.registry, pending->session);
+    if (session != NULL)
+        session_answered(session);
     free(pending);
 }
 
@@ -193,6 +197,7 @@ static void send_message(struct router *router, struct session *session,
 
     write_message_body(&router->frame, sender, request->receiver, request->content);
     message.body = builder_text(&router->frame);
+    session_ask(session);
     mailbox_accept(router->settings.broker, &message, router->settings.mailbox_max,
                    router->settings.mailbox_ttl_ms, accepted_cb,
                    pending_new(router, session, request, sender));
@@ -224,7 +229,11 @@ static void handle(struct router *router, struct session *session, const struct 
     }
     switch (request->type) {
     case REQUEST_MESSAGE:
-        send_message(router, session, request, sender);
+        if (session_is_leaving(session))
+            fail(router, session, request, ERROR_UNAVAILABLE,
+                 TEXT("this gateway stops: the message is not stored; connect again and send it"));
+        else
+            send_message(router, session, request, sender);
         break;
     case REQUEST_TYPING:
     case REQUEST_DELIVERED:

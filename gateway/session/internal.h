@@ -13,6 +13,8 @@ struct session {
     enum close_code close_code;
     bool pair;
     bool wants_ping;
+    bool leaving;
+    unsigned unanswered; /* requests */
     char name[SESSION_NAME_SIZE];
     char *identity; /* the bytes of users and device, one behind the other */
     size_t user_count;

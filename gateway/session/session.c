@@ -117,6 +117,31 @@ enum close_code session_close_code(const struct session *session)
     return session->close_code;
 }
 
+void session_ask(struct session *session)
+{
+    session->unanswered++;
+}
+
+void session_answered(struct session *session)
+{
+    assert(session->unanswered > 0);
+    session->unanswered--;
+    if (session->leaving && session->unanswered == 0)
+        session_close(session, CLOSE_GOING_AWAY);
+}
+
+void session_leave(struct session *session)
+{
+    session->leaving = true;
+    if (session->unanswered == 0)
+        session_close(session, CLOSE_GOING_AWAY);
+}
+
+bool session_is_leaving(const struct session *session)
+{
+    return session->leaving;
+}
+
 void session_gone(struct session *session)
 {
     session->state = SESSION_CLOSING;

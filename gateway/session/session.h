@@ -77,6 +77,15 @@ MUST_USE bool session_push(struct session *session, struct buffer *frame, uint64
 void session_close(struct session *session, enum close_code code);
 enum close_code session_close_code(const struct session *session); /* once CLOSING */
 
+/* One more request waits for Redis; and one of them has its answer, which is queued. */
+void session_ask(struct session *session);
+void session_answered(struct session *session);
+
+/* Closes it with CLOSE_GOING_AWAY when no request waits any more, which may be now. It must not ask
+ * from here on, so that this ends. Allowed at any time, and again. */
+void session_leave(struct session *session);
+bool session_is_leaving(const struct session *session);
+
 /* The connection is gone, whoever closed it: the session is freed at the end of the loop's turn,
  * and its number means nothing any more from now on. */
 void session_gone(struct session *session);

@@ -162,8 +162,10 @@ int request_callback(struct server *server, struct lws *wsi)
     bool refused = request_read_head(wsi, &request, path, &answer);
     bool head = request.method == HTTP_HEAD;
     /* Of other methods libwebsockets would wait for a body, also when no length was given. */
-    bool close = refused || (!head && request.method != HTTP_GET &&
-                             !request_has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0));
+    bool stalls = !head && request.method != HTTP_GET &&
+                  !request_has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0);
+    /* A draining gateway keeps no connection, so that no request comes on it as it ends. */
+    bool close = refused || stalls || server->settings.http->draining;
 
     if (!refused)
         http_handle(server->settings.http, &request, &answer);

@@ -178,19 +178,12 @@ void server_start(struct server *server)
         listener_start(server->admin_listener, "admin_listening");
 }
 
-void server_stop_listening(struct server *server)
-{
-    listener_free(server->public_listener);
-    listener_free(server->admin_listener);
-    server->public_listener = NULL;
-    server->admin_listener = NULL;
-}
-
 void server_free(struct server *server)
 {
     if (server == NULL)
         return;
-    server_stop_listening(server);
+    listener_free(server->public_listener);
+    listener_free(server->admin_listener);
     if (server->context != NULL) {
         /* On a foreign loop the first call closes the handles, and the second one frees. */
         lws_context_destroy(server->context);

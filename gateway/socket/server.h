@@ -36,7 +36,5 @@ MUST_USE struct server *server_new(struct loop *loop, const struct server_settin
 /* Logs event=listening for each listener and begins to accept. */
 void server_start(struct server *server);
 
-void server_stop_listening(struct server *server); /* no new connections */
-
 /* Drops what is still open. The registry must still be there: its sessions are told. */
 void server_free(struct server *server); /* NULL is allowed */

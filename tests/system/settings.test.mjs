@@ -13,7 +13,8 @@ import { after, before, describe, test } from './lib/test.mjs';
 const NAMES = [
   'port', 'listen', 'reuse-port', 'admin-listen', 'redis', 'id', 'prefix', 'max-message',
   'max-frame', 'max-depth', 'max-sessions', 'max-sessions-per-user', 'mailbox-max', 'mailbox-ttl',
-  'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'user', 'log-level', 'log-format',
+  'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'drain', 'user', 'log-level',
+  'log-format',
 ];
 
 describe('settings', () => {
@@ -76,6 +77,7 @@ describe('settings', () => {
       ['ping', '99ms', '61m', '25sec'],
       ['pong-timeout', '0', '99ms'],
       ['handshake-timeout', '0', '999ms'],
+      ['drain', '99ms', '61m', '-1'],
       ['log-level', 'verbose', 'INFO', ''],
       ['log-format', 'xml'],
     ]) {

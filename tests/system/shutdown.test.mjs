@@ -36,22 +36,6 @@ describe('shutting down', () => {
     assert.equal(await client.closeCode(), 1001);
   });
 
-  test('with a message that Redis has not answered, and with a second SIGTERM', async () => {
-    const gateway = await system.addGateway();
-    const client = await connectUser(gateway, uniqueUser());
-    system.redis.pause();
-    try {
-      client.send({ receiverID: uniqueUser(), content: 1, ref: 'r' });
-      client.send({ type: 'ping' });
-      await client.next(({ type }) => type === 'pong'); // so the message is on its way
-      gateway.process.signal('SIGTERM');
-      await gateway.waitForLog('stopping');
-      await gateway.stop();
-    } finally {
-      system.redis.resume();
-    }
-  });
-
   test('without a client, without Redis, and with SIGINT', async () => {
     const idle = await system.addGateway();
     await idle.stop();

@@ -122,6 +122,7 @@ START_TEST(defaults_hold_without_any_source)
     ck_assert_int_eq(config.ping_ms, 25000);
     ck_assert_int_eq(config.pong_timeout_ms, 10000);
     ck_assert_int_eq(config.handshake_timeout_ms, 10000);
+    ck_assert_int_eq(config.drain_ms, 10000);
     ck_assert_ptr_null(config.user);
     ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
     ck_assert_int_eq(config.log_format, LOG_FORMAT_TEXT);

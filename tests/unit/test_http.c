@@ -90,6 +90,17 @@ START_TEST(alive_without_redis_but_not_ready)
 }
 END_TEST
 
+START_TEST(draining_is_a_reason_of_its_own_not_to_be_ready)
+{
+    http.draining = true;
+    ask(HTTP_GET, "/readyz", false);
+    ck_assert_uint_gt(answer.retry_after, 0);
+    assert_answer(503, "draining");
+    ask(HTTP_GET, "/healthz", false);
+    assert_answer(200, "ok");
+}
+END_TEST
+
 START_TEST(admin_listener_takes_the_admin_paths_with_it)
 {
     http.admin_elsewhere = true;
@@ -114,6 +125,7 @@ int main(void)
     tcase_add_test(tests, other_methods_are_told_which_ones_there_are);
     tcase_add_test(tests, path_that_is_not_there_says_where_to_go);
     tcase_add_test(tests, alive_without_redis_but_not_ready);
+    tcase_add_test(tests, draining_is_a_reason_of_its_own_not_to_be_ready);
     tcase_add_test(tests, admin_listener_takes_the_admin_paths_with_it);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

@@ -188,6 +188,36 @@ START_TEST(what_is_queued_survives_an_orderly_close)
 }
 END_TEST
 
+START_TEST(leaving_session_is_closed_behind_its_last_answer)
+{
+    struct session *idle = open_session("alice", NULL, "1");
+    struct session *asking = open_session("bob", NULL, "2");
+
+    session_ask(asking);
+    session_ask(asking);
+    builder_reset(&story);
+    session_leave(idle);
+    session_leave(asking);
+    ASSERT_STORY("-alice close:1 ");
+    session_answered(asking);
+    ck_assert(session_is_leaving(asking));
+    ASSERT_STORY("");
+    session_answered(asking);
+    ASSERT_STORY("-bob close:2 ");
+    ck_assert_int_eq(session_close_code(asking), CLOSE_GOING_AWAY);
+}
+END_TEST
+
+START_TEST(answers_do_not_close_a_session_that_stays)
+{
+    struct session *session = open_session("bob", NULL, "1");
+
+    session_ask(session);
+    session_answered(session);
+    ck_assert_int_eq(session_state(session), SESSION_OPENING);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("registry");
@@ -203,6 +233,8 @@ int main(void)
     tcase_add_test(tests, visitor_may_close_every_session_it_is_given);
     tcase_add_test(tests, push_wakes_and_a_full_or_closing_session_refuses);
     tcase_add_test(tests, what_is_queued_survives_an_orderly_close);
+    tcase_add_test(tests, leaving_session_is_closed_behind_its_last_answer);
+    tcase_add_test(tests, answers_do_not_close_a_session_that_stays);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -102,6 +102,7 @@ START_TEST(ranges_hold_at_both_ends)
         {"ping", {"0", "100ms", "1h"}, {"99ms", "61m"}},
         {"pong-timeout", {"100ms", "1h"}, {"0", "99ms", "3601"}},
         {"handshake-timeout", {"1s", "60m"}, {"0", "999ms", "2h"}},
+        {"drain", {"0", "100ms", "1h"}, {"99ms", "61m"}},
         {"max-frame", {"1KiB", "64MiB"}, {"1023", "65MiB"}},
         {"output-max", {"2KiB", "1024MiB"}, {"2047", "1025MiB"}},
     };

@@ -96,6 +96,13 @@ START_TEST(pong_and_error_carry_a_ref_only_when_there_is_one)
 }
 END_TEST
 
+START_TEST(reconnect_says_when)
+{
+    write_reconnect(&out, 2500);
+    check_out("{\"type\":\"reconnect\",\"after_ms\":2500}");
+}
+END_TEST
+
 START_TEST(an_http_error_is_a_word_and_a_sentence)
 {
     write_http_error(&out, "not_found", TEXT("nothing is at /x"));
@@ -124,6 +131,7 @@ int main(void)
     tcase_add_test(tests, sent_says_id_time_and_whether_online);
     tcase_add_test(tests, welcome_names_all_four);
     tcase_add_test(tests, pong_and_error_carry_a_ref_only_when_there_is_one);
+    tcase_add_test(tests, reconnect_says_when);
     tcase_add_test(tests, an_http_error_is_a_word_and_a_sentence);
     tcase_add_test(tests, every_error_code_has_its_name);
     suite_add_tcase(suite, tests);

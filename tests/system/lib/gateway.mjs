@@ -9,9 +9,10 @@ const running = new Set();
 
 export class Gateway {
   // redis: a Redis, or what --redis takes. ready: false returns as soon as it listens, which it
-  // does before Redis has answered.
+  // does before Redis has answered. Nobody waits for a drain who does not ask for one.
   static async start({ redis, port = 0, flags = [], env = {}, ready = true }) {
-    const args = ['--port', port, '--redis', redis.address ?? redis, ...flags].map(String);
+    const args = ['--port', port, '--redis', redis.address ?? redis, '--drain', 0, ...flags]
+      .map(String);
     const gateway = new Gateway(args, env);
     try {
       gateway.port = Number((await gateway.waitForLog('listening')).port);
