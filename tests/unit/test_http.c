@@ -19,8 +19,7 @@ static void set_up(void)
 {
     struct broker_settings settings = {.address = &address,
                                        .incarnation = TEXT("g1"),
-                                       .command_timeout_ms = 1000,
-                                       .max_pending = 1};
+                                       .command_timeout_ms = 1000};
 
     loop = loop_new();
     keys = keys_new("parley");
