@@ -16,8 +16,14 @@
 #include "socket/websocket.h"
 
 #define COMMAND_TIMEOUT_MS 2000 /* after which a sender is told `unknown` */
-#define MAX_PENDING 100000      /* commands without an answer; more are refused */
-#define CLOSE_WAIT_MS 3000      /* for sessions to take their close frame */
+/* Commands without an answer, and their bytes. From the first two on who sends is not read from;
+ * what comes all the same, such as the rest of a batch, is refused above the others. A client that
+ * filled the first alone gets as many errors at once: they are to fit into --output-max. */
+#define CONGESTION 5000
+#define CONGESTION_BYTES ((size_t)16 * 1024 * 1024)
+#define MAX_PENDING 100000
+#define MAX_PENDING_BYTES ((size_t)128 * 1024 * 1024)
+#define CLOSE_WAIT_MS 3000 /* for sessions to take their close frame */
 #define INCARNATION_MAX 128
 
 struct gateway {
@@ -103,11 +109,19 @@ static void broker_published(void *arg, struct text user, struct text bytes)
     deliver_published(gateway->deliver, user, bytes);
 }
 
+static void broker_relieved(void *arg)
+{
+    struct gateway *gateway = arg;
+
+    registry_resume(gateway->registry);
+}
+
 static const struct broker_events broker_events = {
     .up = broker_up,
     .down = broker_down,
     .subscribed = broker_subscribed,
     .published = broker_published,
+    .relieved = broker_relieved,
 };
 
 static void ping_session(struct keepalive_link *link)
@@ -137,7 +151,7 @@ static void build_broker(struct gateway *gateway)
         .keys = gateway->keys,
         .incarnation = builder_text(&gateway->incarnation),
         .command_timeout_ms = COMMAND_TIMEOUT_MS,
-        .max_pending = MAX_PENDING,
+        .bounds = {MAX_PENDING, MAX_PENDING_BYTES, CONGESTION, CONGESTION_BYTES},
         .events = &broker_events,
         .arg = gateway,
     };

@@ -44,6 +44,10 @@ struct builder;
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \
     X(REDIS_UP, GAUGE, "parley_redis_up", NULL, "1 while connected to Redis and subscribed")       \
     X(REDIS_PENDING, GAUGE, "parley_redis_pending", NULL, "Commands that Redis has not answered")  \
+    X(READING_PAUSED, GAUGE, "parley_reading_paused", NULL,                                        \
+      "Sessions that are not read from, because Redis is behind")                                  \
+    X(READING_PAUSES, COUNTER, "parley_reading_pauses_total", NULL,                                \
+      "Times that a session was not read from, because Redis was behind")                          \
     X(REDIS_RECONNECTS, COUNTER, "parley_redis_connections_total", "connection",                   \
       "Connections made to Redis")                                                                 \
     X(REDIS_ERRORS, COUNTER, "parley_redis_errors_total", NULL, "Error replies from Redis")        \

@@ -78,6 +78,17 @@ static void on_lost(void *arg)
     update(broker);
 }
 
+static void on_relieved(void *arg)
+{
+    struct broker *broker = arg;
+    broker->settings.events->relieved(broker->settings.arg);
+}
+
+bool broker_is_congested(const struct broker *broker)
+{
+    return connection_is_congested(broker->commands);
+}
+
 bool broker_is_up(const struct broker *broker)
 {
     return broker->up;
@@ -106,10 +117,11 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
         .metric_value = 0,
         .address = settings->address,
         .timeout_ms = settings->command_timeout_ms,
-        .max_pending = settings->max_pending,
+        .bounds = settings->bounds,
         .greet = on_greet,
         .usable = on_usable,
         .lost = on_lost,
+        .relieved = on_relieved,
         .arg = broker,
     };
 

@@ -37,6 +37,16 @@ struct broker_events {
     void (*subscribed)(void *arg, struct text user);
     /* Bytes arrived on this user's channel; both texts live until the callback returns. */
     void (*published)(void *arg, struct text user, struct text bytes);
+    /* Congested before, and not now: who was told to wait may go on. */
+    void (*relieved)(void *arg);
+};
+
+/* Of commands without an answer, late ones included, and of their bytes. */
+struct broker_bounds {
+    size_t max; /* more are BROKER_NOT_SENT */
+    size_t max_bytes;
+    size_t congestion; /* from here on it is congested, until half of it: see broker_events */
+    size_t congestion_bytes;
 };
 
 struct broker_settings {
@@ -44,8 +54,8 @@ struct broker_settings {
     const struct keys *keys;             /* outlives the broker */
     struct text incarnation;             /* copied; the gateway's own channel is named by it */
     int64_t command_timeout_ms;          /* after which a command counts as unanswered */
-    size_t max_pending;                  /* commands without an answer; more are BROKER_NOT_SENT */
-    const struct broker_events *events;  /* outlives the broker */
+    struct broker_bounds bounds;
+    const struct broker_events *events; /* outlives the broker */
     void *arg;
 };
 
@@ -53,6 +63,10 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
 void broker_start(struct broker *broker); /* returns at once; tries until broker_free() */
 void broker_free(struct broker *broker);  /* fires what is pending; NULL is allowed */
 bool broker_is_up(const struct broker *broker);
+
+/* Redis is behind: who can wait should not ask for more until relieved() is called. What is asked
+ * all the same is sent, up to the bound. */
+bool broker_is_congested(const struct broker *broker);
 
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE
  * included, and answered; `done` is called once, after that or after the command timeout, and may

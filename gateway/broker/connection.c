@@ -28,6 +28,7 @@ struct connection {
     enum state state;
     bool accepting; /* commands: while USABLE, and while the owner adds to the greeting */
     bool closed;    /* for good */
+    bool congested;
 
     struct bufferevent *bev;    /* NULL while DOWN, and while the host is looked up */
     struct redisReader *reader; /* NULL while DOWN and CONNECTING */
@@ -35,6 +36,7 @@ struct connection {
     struct pending_queue pending;
     struct pending_queue not_sent; /* to be told so at the end of the turn */
     struct deferred tell_not_sent;
+    struct deferred tell_relieved;
 
     struct timer *timer; /* DOWN: to the next attempt; else to the next deadline */
     int64_t timer_due_ms;
@@ -107,19 +109,52 @@ static void append(struct connection *connection, struct text bytes)
     connection->appended += bytes.len;
 }
 
+/* Whether `extra` more bytes, and a command, would pass a bound. */
+static bool is_over(const struct connection *connection, size_t commands, size_t bytes,
+                    size_t extra)
+{
+    const struct pending_queue *pending = &connection->pending;
+    return pending->count >= commands || pending_bytes(pending) + extra > bytes;
+}
+
+bool connection_is_congested(const struct connection *connection)
+{
+    return connection->congested;
+}
+
+static void look_if_relieved(struct connection *connection)
+{
+    const struct broker_bounds *bounds = &connection->settings.bounds;
+    if (!connection->congested ||
+        is_over(connection, bounds->congestion / 2, bounds->congestion_bytes / 2, 0))
+        return;
+    connection->congested = false;
+    loop_defer(connection->loop, &connection->tell_relieved);
+}
+
+static void tell_relieved(void *arg)
+{
+    struct connection *connection = arg;
+    if (!connection->congested) /* again */
+        connection->settings.relieved(connection->settings.arg);
+}
+
 void connection_send(struct connection *connection, struct text command, pending_cb *done,
                      void *arg)
 {
+    const struct broker_bounds *bounds = &connection->settings.bounds;
     int64_t now_ms = loop_now_ms(connection->loop);
-    bool full = connection->state == USABLE &&
-                connection->pending.count >= connection->settings.max_pending;
-    if (!connection->accepting || full) {
+    bool usable = connection->state == USABLE;
+    if (!connection->accepting ||
+        (usable && is_over(connection, bounds->max, bounds->max_bytes, command.len))) {
         pending_add(&connection->not_sent, UINT64_MAX, now_ms, done, arg);
         loop_defer(connection->loop, &connection->tell_not_sent);
         return;
     }
     append(connection, command);
     pending_add(&connection->pending, connection->appended, now_ms, done, arg);
+    if (usable && is_over(connection, bounds->congestion, bounds->congestion_bytes, 0))
+        connection->congested = true;
     watch_pending(connection);
 }
 
@@ -201,8 +236,10 @@ static bool handle_replies(struct connection *connection)
             connection_reset(connection, "not the protocol of Redis");
             return false;
         }
-        if (reply == NULL)
+        if (reply == NULL) {
+            look_if_relieved(connection);
             return true;
+        }
         handle_reply(connection, reply);
         freeReplyObject(reply);
     }
@@ -382,6 +419,7 @@ void connection_reset(struct connection *connection, const char *reason)
     if (was_usable)
         connection->settings.lost(connection->settings.arg);
     pending_abandon(&connection->pending, handed_over);
+    look_if_relieved(connection);
 }
 
 /* ---- Beginning and end ---- */
@@ -409,6 +447,7 @@ struct connection *connection_new(struct loop *loop, const struct connection_set
     pending_init(&connection->pending);
     pending_init(&connection->not_sent);
     deferred_init(&connection->tell_not_sent, tell_not_sent, connection);
+    deferred_init(&connection->tell_relieved, tell_relieved, connection);
     deferred_init(&connection->check_drained, check_drained, connection);
     connection->timer = timer_new(loop, on_timer, connection);
     connection->dialer = dialer_new(loop, settings->address, on_dialled, connection);
@@ -445,6 +484,7 @@ void connection_free(struct connection *connection)
     while (connection->not_sent.first != NULL)
         tell_not_sent(connection);
     loop_cancel(connection->loop, &connection->tell_not_sent);
+    loop_cancel(connection->loop, &connection->tell_relieved);
     loop_cancel(connection->loop, &connection->check_drained);
     timer_free(connection->timer);
     dialer_free(connection->dialer);

@@ -33,11 +33,12 @@ struct connection_settings {
     size_t metric_value; /* the same, as a value of METRIC_REDIS_RECONNECTS' label */
     const struct redis_address *address;
     int64_t timeout_ms;
-    size_t max_pending; /* commands without an answer; more are BROKER_NOT_SENT */
+    struct broker_bounds bounds;
 
     void (*greet)(void *arg); /* to add commands to the greeting; may be NULL */
     void (*usable)(void *arg);
-    void (*lost)(void *arg); /* was usable; the callbacks of what was pending come after it */
+    void (*lost)(void *arg);     /* was usable; the callbacks of what was pending come after it */
+    void (*relieved)(void *arg); /* not congested any more; NULL when it never is */
     /* Everything that arrives after the greeting; NULL on a connection of commands. `reply` lives
      * until it returns. */
     void (*pushed)(void *arg, const struct redisReply *reply);
@@ -65,6 +66,9 @@ void connection_command(struct connection *connection, const struct text *args, 
                         pending_cb *done, void *arg);
 /* Sends a command whose answers are pushed; only while usable. */
 void connection_push_command(struct connection *connection, const struct text *args, size_t count);
+
+/* From broker_bounds' congestion until half of it; never while the connection is not usable. */
+bool connection_is_congested(const struct connection *connection);
 
 /* Hands to the kernel what was gathered, now, as far as it takes it; the rest goes as usual. */
 void connection_flush(struct connection *connection);

@@ -21,6 +21,11 @@ void pending_init(struct pending_queue *queue)
     *queue = (struct pending_queue){.end = &queue->first};
 }
 
+size_t pending_bytes(const struct pending_queue *queue)
+{
+    return queue->added_end - queue->removed_end;
+}
+
 void pending_add(struct pending_queue *queue, uint64_t end, int64_t now_ms, pending_cb *done,
                  void *arg)
 {
@@ -36,6 +41,7 @@ void pending_add(struct pending_queue *queue, uint64_t end, int64_t now_ms, pend
     if (queue->waiting == NULL)
         queue->waiting = pending;
     queue->count++;
+    queue->added_end = end;
     metrics_add(METRIC_REDIS_PENDING, 1);
 }
 
@@ -50,6 +56,7 @@ static struct pending *shift(struct pending_queue *queue)
     if (queue->waiting == pending)
         queue->waiting = pending->next;
     queue->count--;
+    queue->removed_end = pending->end;
     metrics_add(METRIC_REDIS_PENDING, -1);
     return pending;
 }

@@ -26,9 +26,14 @@ struct pending_queue {
     struct pending **end;  /* where the next one goes */
     struct pending *waiting;
     size_t count;
+    uint64_t added_end;   /* of the newest that was added */
+    uint64_t removed_end; /* of the newest that was removed */
 };
 
 void pending_init(struct pending_queue *queue);
+
+/* Of all commands in the queue together; as of the stream's beginning before the first one left. */
+size_t pending_bytes(const struct pending_queue *queue);
 
 /* `end`: the offset in the connection's stream behind the command's last byte. `done` is called
  * once, by one of the functions below; it may add commands and call any of these functions. */

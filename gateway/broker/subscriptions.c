@@ -343,7 +343,7 @@ struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_s
         .metric_value = 1,
         .address = settings->address,
         .timeout_ms = settings->command_timeout_ms,
-        .max_pending = settings->max_pending,
+        .bounds = settings->bounds,
         .usable = on_usable,
         .lost = on_lost,
         .pushed = on_push,

@@ -212,6 +212,13 @@ static void send_signal(struct router *router, const struct request *request, st
     builder_reset(&router->frame);
 }
 
+/* After what asks Redis for something: who does not is not the cause, and stays readable. */
+static void pause_when_congested(struct router *router, struct session *session)
+{
+    if (broker_is_congested(router->settings.broker))
+        session_pause(session);
+}
+
 static void handle(struct router *router, struct session *session, const struct request *request)
 {
     struct text sender = request->sender.len > 0 ? request->sender : session_user(session, 0);
@@ -234,11 +241,13 @@ static void handle(struct router *router, struct session *session, const struct 
                  TEXT("this gateway stops: the message is not stored; connect again and send it"));
         else
             send_message(router, session, request, sender);
+        pause_when_congested(router, session);
         break;
     case REQUEST_TYPING:
     case REQUEST_DELIVERED:
     case REQUEST_READ:
         send_signal(router, request, sender);
+        pause_when_congested(router, session);
         break;
     case REQUEST_PING:
         if (session_is_pair(session))

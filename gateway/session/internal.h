@@ -1,11 +1,15 @@
-/* session/internal.h: what a session is made of; for session.c and registry.c alone. */
+/* session/internal.h: what a session is made of; for the files of this folder alone. */
 #pragma once
+
+#include <sys/queue.h>
 
 #include "base/loop.h"
 #include "session/session.h"
 
 #define SESSION_HELD_MAX (64 * 1024) /* bytes of frames that wait for the session to be LIVE */
 #define SESSION_NAME_SIZE 17         /* 16 hexadecimal digits and a NUL */
+
+TAILQ_HEAD(session_list, session);
 
 struct session {
     uint64_t number;
@@ -22,6 +26,8 @@ struct session {
     struct text device;
     struct session_membership memberships[2];
     struct keepalive_link keepalive;
+    struct session_list *pause; /* of session/pauses.c; NULL while it is in none */
+    TAILQ_ENTRY(session) pause_link;
     struct output output;
     struct output held;
     const struct session_transport *transport;

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/metrics.h"
 #include "session/internal.h"
+#include "session/pauses.h"
 
 /* One user that has sessions here: the head of their list. */
 struct registry_user {
@@ -19,6 +20,7 @@ struct registry_user {
 struct registry {
     struct loop *loop;
     struct keepalive *keepalive;
+    struct pauses *pauses;
     struct registry_events events;
     size_t output_limit;
     uint64_t next_number;
@@ -41,6 +43,7 @@ struct registry *registry_new(struct loop *loop, struct keepalive *keepalive, si
 
     registry->loop = loop;
     registry->keepalive = keepalive;
+    registry->pauses = pauses_new(loop, keepalive);
     registry->events = *events;
     registry->output_limit = output_limit;
     registry->next_number = 1;
@@ -70,6 +73,7 @@ void registry_free(struct registry *registry)
     map_each(registry->by_number, free_session, registry);
     map_free(registry->by_number);
     map_free(registry->by_user);
+    pauses_free(registry->pauses);
     free(registry);
 }
 
@@ -189,9 +193,20 @@ struct session *registry_open(struct registry *registry, const struct session_id
 
 void registry_detach(struct registry *registry, struct session *session)
 {
+    pauses_remove(registry->pauses, session);
     keepalive_remove(&session->keepalive);
     for (size_t i = 0; i < session->user_count; i++)
         detach(registry, session, i);
+}
+
+void registry_pause(struct registry *registry, struct session *session)
+{
+    pauses_add(registry->pauses, session);
+}
+
+void registry_resume(struct registry *registry)
+{
+    pauses_end(registry->pauses);
 }
 
 void registry_remove(struct registry *registry, struct session *session)

@@ -42,6 +42,11 @@ void registry_each_of_user(struct registry *registry, struct text user, registry
 /* Visits all sessions, closing ones included. The visitor may close sessions. */
 void registry_each(struct registry *registry, registry_visit_cb *visit, void *arg);
 
-/* For session.c: the two ends of a session's time here. Detaching twice is allowed. */
+/* Reads again from every session that was paused with session_pause(). */
+void registry_resume(struct registry *registry);
+
+/* For session.c: the two ends of a session's time here, and its pauses. Detaching twice is
+ * allowed. */
 void registry_detach(struct registry *registry, struct session *session);
 void registry_remove(struct registry *registry, struct session *session);
+void registry_pause(struct registry *registry, struct session *session);

@@ -93,6 +93,12 @@ bool session_push(struct session *session, struct buffer *frame, uint64_t ts_ms)
     return true;
 }
 
+void session_pause(struct session *session)
+{
+    if (session->state != SESSION_CLOSING)
+        registry_pause(session->registry, session);
+}
+
 static void drop_output(struct session *session)
 {
     metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)session->output.bytes);

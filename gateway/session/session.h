@@ -23,13 +23,15 @@ struct session;
 
 enum session_state { SESSION_OPENING, SESSION_LIVE, SESSION_CLOSING };
 
-/* What a session asks of its connection. Both return at once and never call back. */
+/* What a session asks of its connection. All return at once and never call back. */
 struct session_transport {
     /* Something is to be written: come for it when the socket is writable. Cheap, and may be
      * called any number of times. */
     void (*wake)(void *connection);
     /* The session is CLOSING: write what is queued, then the close frame, within a bounded time. */
     void (*close)(void *connection, enum close_code code);
+    /* Whether to read from the client; TCP tells it to wait, while not. */
+    void (*read)(void *connection, bool on);
 };
 
 struct session_identity {
@@ -70,6 +72,11 @@ void session_set_live(struct session *session);
 /* Queues one frame and wakes the connection. False when the output is full (nothing is queued) or
  * the session is CLOSING; what that means is the caller's to decide. ts_ms: see output_push(). */
 MUST_USE bool session_push(struct session *session, struct buffer *frame, uint64_t ts_ms);
+
+/* Stops reading from its client, from the end of this turn until registry_resume(). The
+ * client is neither pinged nor dropped for its silence meanwhile. Nothing when it is paused already
+ * or CLOSING. */
+void session_pause(struct session *session);
 
 /* Takes it off its users' lists at once and lets the connection say goodbye: what is queued is
  * written first, but for CLOSE_SLOW, whose queue is dropped. Allowed at any time, also in this

@@ -76,7 +76,19 @@ static void close_connection(void *wsi, enum close_code code)
     lws_cancel_service(lws_get_context(wsi));
 }
 
-static const struct session_transport transport = {.wake = wake, .close = close_connection};
+static void read_connection(void *wsi, bool on)
+{
+    if (!is_established(wsi))
+        return; /* it is read from, as is a closing one */
+    lws_rx_flow_control(wsi, on ? 1 : 0);
+    /* What it had read before the pause it hands out after an event of its own, and a client that
+     * waits for us makes none. */
+    if (on)
+        lws_cancel_service(lws_get_context(wsi));
+}
+
+static const struct session_transport transport = {
+    .wake = wake, .close = close_connection, .read = read_connection};
 
 int websocket_confirm_upgrade(struct server *server, struct lws *wsi)
 {

@@ -171,6 +171,47 @@ START_TEST(more_commands_than_may_be_pending_are_not_sent)
 }
 END_TEST
 
+/* Both bounds: how many they are, and how long. */
+START_TEST(congestion_begins_at_its_bound_and_ends_at_half_of_it)
+{
+    static char long_body[WORLD_CONGESTION_BYTES / 100];
+    struct accepted accepted[WORLD_CONGESTION] = {0};
+    size_t count = 0;
+
+    memset(long_body, 'x', sizeof(long_body));
+    do {
+        ck_assert_uint_lt(count, WORLD_CONGESTION);
+        world_accept(&world, TEXT("bob"),
+                     _i == 0 ? TEXT("x}") : (struct text){long_body, sizeof(long_body)},
+                     &accepted[count++]);
+    } while (!broker_is_congested(world.broker));
+    if (_i == 0)
+        ck_assert_uint_eq(count, WORLD_CONGESTION);
+    else
+        ck_assert_uint_le(count, 100);
+    ck_assert_uint_eq(world.relieved, 0);
+    WORLD_UNTIL(&world, accepted[count - 1].fired == 1);
+    ck_assert(!broker_is_congested(world.broker));
+    ck_assert_uint_eq(world.relieved, 1);
+}
+END_TEST
+
+START_TEST(losing_redis_ends_congestion)
+{
+    struct accepted accepted[WORLD_CONGESTION];
+
+    redis_pause(&world.server);
+    for (size_t i = 0; i < WORLD_CONGESTION; i++)
+        world_accept(&world, TEXT("bob"), TEXT("x}"), &accepted[i]);
+    WORLD_UNTIL(&world, accepted[WORLD_CONGESTION - 1].fired == 1);
+    ck_assert_int_eq(accepted[WORLD_CONGESTION - 1].result.outcome, BROKER_UNANSWERED);
+    ck_assert(broker_is_congested(world.broker)); /* the late answers are still to come */
+    redis_kill(&world.server);
+    WORLD_UNTIL(&world, world.relieved == 1);
+    ck_assert(!broker_is_congested(world.broker));
+}
+END_TEST
+
 START_TEST(freeing_the_broker_fires_what_is_pending)
 {
     struct accepted handed_over[3];
@@ -331,6 +372,8 @@ Suite *commands_suite(void)
     tcase_add_test(plain, an_error_of_redis_is_a_refusal);
     tcase_add_test(plain, scripts_are_loaded_again_after_script_flush);
     tcase_add_test(plain, more_commands_than_may_be_pending_are_not_sent);
+    tcase_add_loop_test(plain, congestion_begins_at_its_bound_and_ends_at_half_of_it, 0, 2);
+    tcase_add_test(plain, losing_redis_ends_congestion);
     tcase_add_test(plain, freeing_the_broker_fires_what_is_pending);
     tcase_add_test(plain, stopping_writes_out_what_was_gathered_and_waits_for_answers);
     tcase_add_test(plain, stopping_does_not_wait_longer_than_the_time_out);

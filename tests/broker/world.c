@@ -41,11 +41,19 @@ static void on_published(void *arg, struct text user, struct text bytes)
     builder_append(&world->last_bytes, bytes);
 }
 
+static void on_relieved(void *arg)
+{
+    struct world *world = arg;
+    ck_assert(!broker_is_congested(world->broker));
+    world->relieved++;
+}
+
 static const struct broker_events EVENTS = {
     .up = on_up,
     .down = on_down,
     .subscribed = on_subscribed,
     .published = on_published,
+    .relieved = on_relieved,
 };
 
 static void stop_loop(void *arg)
@@ -81,7 +89,7 @@ void world_start_broker(struct world *world)
         .keys = world->keys,
         .incarnation = TEXT("gateway-1"),
         .command_timeout_ms = WORLD_TIMEOUT_MS,
-        .max_pending = WORLD_MAX_PENDING,
+        .bounds = {WORLD_MAX_PENDING, WORLD_MAX_BYTES, WORLD_CONGESTION, WORLD_CONGESTION_BYTES},
         .events = &EVENTS,
         .arg = world,
     };

@@ -10,6 +10,9 @@
 
 #define WORLD_TIMEOUT_MS 300 /* of a command */
 #define WORLD_MAX_PENDING 1000
+#define WORLD_CONGESTION 600
+#define WORLD_CONGESTION_BYTES (600 * 1024)
+#define WORLD_MAX_BYTES (1000 * 1024)
 #define WORLD_DEADLINE_MS 15000 /* for anything that is waited for */
 
 struct world {
@@ -25,6 +28,7 @@ struct world {
     unsigned downs;
     unsigned subscribed;
     unsigned published;
+    unsigned relieved;
     struct builder last_user; /* of subscribed() or published() */
     struct builder last_bytes;
 };

@@ -45,7 +45,7 @@ static void ignore_close(void *connection, enum close_code code)
 
 static struct session *open_session(const char *user, const char *other)
 {
-    static const struct session_transport transport = {ignore_wake, ignore_close};
+    static const struct session_transport transport = {.wake = ignore_wake, .close = ignore_close};
     struct session_identity identity = {
         .users = {text_of(user), text_of(other)},
         .user_count = other == NULL ? 1 : 2,

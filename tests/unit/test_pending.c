@@ -107,6 +107,23 @@ START_TEST(abandoned_commands_may_have_run_only_when_handed_over_to_their_end)
 }
 END_TEST
 
+START_TEST(its_bytes_are_those_between_the_oldest_and_the_newest)
+{
+    struct redisReply status = {.type = REDIS_REPLY_STATUS};
+
+    ck_assert_uint_eq(pending_bytes(&queue), 0);
+    add(0);
+    add(1);
+    ck_assert_uint_eq(pending_bytes(&queue), 20);
+    pending_expire(&queue, 1000); /* told, and still to be answered */
+    ck_assert_uint_eq(pending_bytes(&queue), 20);
+    ck_assert(pending_answer(&queue, &status));
+    ck_assert_uint_eq(pending_bytes(&queue), 10);
+    pending_abandon(&queue, 0);
+    ck_assert_uint_eq(pending_bytes(&queue), 0);
+}
+END_TEST
+
 static void add_another(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
 {
     tell(arg, outcome, reply);
@@ -148,6 +165,7 @@ int main(void)
     tcase_add_test(tests, replies_go_to_the_commands_in_their_order);
     tcase_add_test(tests, an_overdue_command_is_told_once_and_swallows_its_reply);
     tcase_add_test(tests, abandoned_commands_may_have_run_only_when_handed_over_to_their_end);
+    tcase_add_test(tests, its_bytes_are_those_between_the_oldest_and_the_newest);
     tcase_add_test(tests, what_is_added_while_abandoning_stays);
     tcase_add_test(tests, a_callback_may_abandon_the_queue_while_it_expires);
     suite_add_tcase(suite, tests);

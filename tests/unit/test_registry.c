@@ -45,7 +45,13 @@ static void close_connection(void *connection, enum close_code code)
     ck_assert_int_ne(code, 0);
 }
 
-static const struct session_transport transport = {.wake = wake, .close = close_connection};
+static void read_connection(void *connection, bool on)
+{
+    tell(on ? "read:" : "wait:", text_of(connection));
+}
+
+static const struct session_transport transport = {
+    .wake = wake, .close = close_connection, .read = read_connection};
 
 static void ignore(struct keepalive_link *link)
 {
@@ -218,6 +224,80 @@ START_TEST(answers_do_not_close_a_session_that_stays)
 }
 END_TEST
 
+/* To the end of the turn, where a pause begins. */
+static void end_turn(void)
+{
+    loop_settle_uv(loop);
+}
+
+START_TEST(who_is_paused_is_read_again_in_order_when_resumed)
+{
+    struct session *one = open_session("bob", NULL, "1");
+    struct session *two = open_session("bob", NULL, "2");
+
+    (void)open_session("bob", NULL, "3");
+    builder_reset(&story);
+    session_pause(two);
+    session_pause(one);
+    session_pause(two);
+    ASSERT_STORY("");
+    end_turn();
+    ASSERT_STORY("wait:2 wait:1 ");
+    session_pause(one);
+    end_turn();
+    ASSERT_STORY("");
+    registry_resume(registry);
+    ASSERT_STORY("read:2 read:1 ");
+    registry_resume(registry);
+    ASSERT_STORY("");
+}
+END_TEST
+
+START_TEST(a_pause_that_is_over_in_its_turn_never_began)
+{
+    struct session *session = open_session("bob", NULL, "1");
+
+    builder_reset(&story);
+    session_pause(session);
+    registry_resume(registry);
+    end_turn();
+    ASSERT_STORY("");
+}
+END_TEST
+
+START_TEST(who_is_paused_is_out_of_the_keepalive)
+{
+    struct session *session = open_session("bob", NULL, "1");
+
+    session_pause(session);
+    ck_assert_ptr_nonnull(session_keepalive(session)->queue);
+    end_turn();
+    ck_assert_ptr_null(session_keepalive(session)->queue);
+    registry_resume(registry);
+    ck_assert_ptr_nonnull(session_keepalive(session)->queue);
+}
+END_TEST
+
+START_TEST(who_closes_while_paused_is_read_so_that_the_goodbye_is_heard)
+{
+    struct session *closing = open_session("bob", NULL, "1");
+    struct session *gone = open_session("bob", NULL, "2");
+
+    session_pause(closing);
+    session_pause(gone);
+    end_turn();
+    builder_reset(&story);
+    session_close(closing, CLOSE_GOING_AWAY);
+    ASSERT_STORY("read:1 close:1 ");
+    session_pause(closing);
+    session_gone(gone);
+    end_turn();
+    ASSERT_STORY("-bob ");
+    registry_resume(registry);
+    ASSERT_STORY("");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("registry");
@@ -235,6 +315,10 @@ int main(void)
     tcase_add_test(tests, what_is_queued_survives_an_orderly_close);
     tcase_add_test(tests, leaving_session_is_closed_behind_its_last_answer);
     tcase_add_test(tests, answers_do_not_close_a_session_that_stays);
+    tcase_add_test(tests, who_is_paused_is_read_again_in_order_when_resumed);
+    tcase_add_test(tests, a_pause_that_is_over_in_its_turn_never_began);
+    tcase_add_test(tests, who_is_paused_is_out_of_the_keepalive);
+    tcase_add_test(tests, who_closes_while_paused_is_read_so_that_the_goodbye_is_heard);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -50,7 +50,7 @@ export class Redis {
     await until(async () => {
       if (!this.process.running) throw new Error(`redis-server ended:\n${this.process.stdout}`);
       const reply = await this.command('PING').catch((error) => error);
-      return reply === 'PONG' || /^NOAUTH/.test(reply.message);
+      return reply === 'PONG' || /^(NOAUTH|LOADING)/.test(reply.message);
     }, DEADLINE, 'redis-server to answer');
   }
 
@@ -65,7 +65,8 @@ export class Redis {
     await this.process.kill();
   }
 
-  // The same address again, empty.
+  // The same address again, with what SAVE has written, or empty. While it reads that it answers
+  // errors (LOADING).
   async restart() {
     if (this.process.running) await this.kill();
     await this.#launch();
