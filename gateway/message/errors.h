@@ -28,9 +28,10 @@ enum error_code { ERROR_CODES(ERROR_CODES_ENUM) ERROR_CODE_COUNT };
 
 /* X(symbol, number, label): WebSocket close codes that the gateway sends (RFC 6455, section 7.4;
  * 4000 to 4999 are private use). `label` is the value of parley_sessions_closed_total{reason}.
- * PONG_TIMEOUT is never on the wire: nobody is there to read it, the connection is dropped. */
+ * NORMAL answers a client that closes; PONG_TIMEOUT is never on the wire: nobody is there to read
+ * it, the connection is dropped. */
 #define CLOSE_CODES(X)                                                                             \
-    X(NORMAL, 1000, "normal")                                                                      \
+    X(NORMAL, 1000, "client")                                                                      \
     X(GOING_AWAY, 1001, "going_away")                                                              \
     X(PROTOCOL, 1002, "protocol_error")                                                            \
     X(NOT_ACCEPTED, 1003, "not_accepted")                                                          \

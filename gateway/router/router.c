@@ -13,6 +13,9 @@
 /* A frame is at most its content and this: two ids and a ref, all escaped, and the member names. */
 #define FRAME_OVERHEAD 4096
 
+/* However short they are: beside SESSION_HELD_MAX, which counts their bytes. */
+#define HELD_FRAMES_MAX 256
+
 enum receiver_result { RECEIVER_ONLINE, RECEIVER_OFFLINE };
 static const char *const receiver_results[] = {"online", "offline"};
 
@@ -275,7 +278,8 @@ static bool hold(struct router *router, struct session *session, struct text fra
     struct buffer *copy;
     bool held;
 
-    if (session_state(session) != SESSION_OPENING || !broker_is_up(router->settings.broker))
+    if (session_state(session) != SESSION_OPENING || !broker_is_up(router->settings.broker) ||
+        session_held(session)->count == HELD_FRAMES_MAX)
         return false;
     copy = buffer_new(frame.at, frame.len);
     held = output_push(session_held(session), copy, 0);

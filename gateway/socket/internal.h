@@ -27,7 +27,7 @@ struct server {
 struct connection {
     bool established;        /* the 101 is written: frames may be */
     bool peer_closed;        /* the client sent a close frame */
-    bool closing;            /* our close frame is on its way: nothing may be written any more */
+    bool closing;            /* a close frame of this side is due or sent: nothing else may be */
     struct builder *partial; /* the pieces of a message so far; NULL between messages */
 };
 

@@ -2,6 +2,7 @@
  * allow is refused here. No path takes a body so far: libwebsockets reads past it. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -109,8 +110,9 @@ bool request_read_head(struct lws *wsi, struct http_request *request, char path[
     read_method_and_path(wsi, request, path);
     request->admin = lws_get_opaque_user_data(wsi) == SERVER_ADMIN;
     if (text_equal(request_header(wsi, WSI_TOKEN_HTTP, 0, version), TEXT("HTTP/1.1")) &&
-        !request_has_header(wsi, WSI_TOKEN_HOST, 0)) {
-        http_error(error, 400, "bad_request", TEXT("HTTP/1.1 needs a Host header"));
+        (!request_has_header(wsi, WSI_TOKEN_HOST, 0) ||
+         request_has_header(wsi, WSI_TOKEN_HOST, 1))) {
+        http_error(error, 400, "bad_request", TEXT("HTTP/1.1 needs one Host header"));
         return true;
     }
     return is_body_wrong(wsi, error);
@@ -154,6 +156,23 @@ bool request_write_answer(struct server *server, struct lws *wsi, struct http_an
     return written;
 }
 
+/* No path takes a body, and libwebsockets would read past it for as long as it is dripped: such a
+ * connection is not kept. Of other methods it expects one also when no length was given. */
+static bool may_have_body(struct lws *wsi, const struct http_request *request)
+{
+    return request_has_body(wsi) || (request->method != HTTP_GET && request->method != HTTP_HEAD &&
+                                     !request_has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0));
+}
+
+static bool asks_to_close(struct lws *wsi)
+{
+    char storage[HEADER_MAX];
+    struct text connection = request_header(wsi, WSI_TOKEN_CONNECTION, 0, storage);
+
+    return connection.len == strlen("close") &&
+           strncasecmp(connection.at, "close", connection.len) == 0;
+}
+
 int request_callback(struct server *server, struct lws *wsi)
 {
     struct http_request request;
@@ -161,11 +180,9 @@ int request_callback(struct server *server, struct lws *wsi)
     char path[HEADER_MAX];
     bool refused = request_read_head(wsi, &request, path, &answer);
     bool head = request.method == HTTP_HEAD;
-    /* Of other methods libwebsockets would wait for a body, also when no length was given. */
-    bool stalls = !head && request.method != HTTP_GET &&
-                  !request_has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 0);
     /* A draining gateway keeps no connection, so that no request comes on it as it ends. */
-    bool close = refused || stalls || server->settings.http->draining;
+    bool close = refused || may_have_body(wsi, &request) || asks_to_close(wsi) ||
+                 server->settings.http->draining;
 
     if (!refused)
         http_handle(server->settings.http, &request, &answer);

@@ -32,6 +32,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_TIMER:
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
         return websocket_callback(server, wsi, reason, user, in, len);
     case LWS_CALLBACK_RAW_ADOPT:
         return -1; /* CONNECT: libwebsockets takes it for a raw connection, without time-outs */

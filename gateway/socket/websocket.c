@@ -24,12 +24,12 @@
 /* For a client to take what is queued and our close frame, before the connection is dropped. */
 #define CLOSE_SECONDS 5
 
+/* Of parley_sessions_closed_total: one for each close code, and one for who just was gone. */
 #define REASON_LABEL(symbol, number, label) label,
-static const char *const reasons[] = {CLOSE_CODES(REASON_LABEL) "client", "lost"};
+static const char *const reasons[] = {CLOSE_CODES(REASON_LABEL) "lost"};
 #define REASON_NUMBER(symbol, number, label) (number),
 static const unsigned reason_codes[] = {CLOSE_CODES(REASON_NUMBER)};
-#define CODE_COUNT (sizeof(reason_codes) / sizeof(reason_codes[0]))
-enum { REASON_CLIENT = CODE_COUNT, REASON_LOST, REASON_COUNT };
+enum { REASON_LOST = sizeof(reason_codes) / sizeof(reason_codes[0]), REASON_COUNT };
 
 _Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t), "a session's number travels as a pointer");
 
@@ -322,6 +322,9 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
         return write_queued(server, session, wsi, connection);
     case LWS_CALLBACK_TIMER:
         return close_now(session, wsi);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        connection->closing = true; /* also when libwebsockets found the error: it has the word */
+        return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         connection->peer_closed = true; /* libwebsockets answers it */
         router_release(server->settings.router, session);
@@ -334,20 +337,19 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
 
 static size_t reason_of(const struct session *session)
 {
+    size_t reason = 0;
+
     if (session_state(session) != SESSION_CLOSING)
         return REASON_LOST;
-    if (session_close_code(session) == CLOSE_NORMAL)
-        return REASON_CLIENT; /* which began it: WS_PEER_INITIATED_CLOSE */
-    for (size_t i = 0; i < CODE_COUNT; i++)
-        if (reason_codes[i] == (unsigned)session_close_code(session))
-            return i;
-    return REASON_LOST;
+    while (reason < REASON_LOST && reason_codes[reason] != (unsigned)session_close_code(session))
+        reason++;
+    return reason;
 }
 
 static bool is_error(size_t reason)
 {
     return reason == REASON_LOST ||
-           (reason < CODE_COUNT && reason_codes[reason] != CLOSE_GOING_AWAY);
+           (reason_codes[reason] != CLOSE_NORMAL && reason_codes[reason] != CLOSE_GOING_AWAY);
 }
 
 /* The original contract wants the errors of a pair session logged, with both ids. */
@@ -368,8 +370,10 @@ void websocket_destroyed(struct server *server, struct lws *wsi, struct connecti
     struct session *session = session_of(server, wsi);
     size_t reason;
 
-    if (connection != NULL)
+    if (connection != NULL) {
         free_partial(connection);
+        connection->established = false; /* nothing is to be asked of it any more */
+    }
     if (session == NULL)
         return;
     lws_set_opaque_user_data(wsi, NULL);

@@ -74,7 +74,7 @@ describe('HTTP', () => {
     assert.equal(new Set(answers.map(({ localPort }) => localPort)).size, 1);
   });
 
-  test('a body of 64 KiB is read, a longer one is 413', async (t) => {
+  test('a body of 64 KiB changes nothing, a longer one is 413', async (t) => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     t.after(() => agent.destroy());
     const post = (bytes) => get('/', { method: 'POST', body: 'x'.repeat(bytes), agent,
@@ -138,6 +138,28 @@ describe('HTTP', () => {
     assert.equal((await request(moved.port, '/')).status, 200);
     assertError(await request(admin, '/'), 404, 'not_found');
     assertError(await request(admin, '/?user=alice', { headers: UPGRADE }), 404, 'not_found');
+  });
+
+  test('two Host headers are 400', async () => {
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('latin1').on('data', (data) => { answers += data; });
+    const closed = once(socket, 'close');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n');
+    await within(closed, DEADLINE, 'the end of the connection');
+    assert.match(answers, /^HTTP\/1.1 400 /);
+  });
+
+  test('a body is not waited for, however slowly it comes', async () => {
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('latin1').on('data', (data) => { answers += data; });
+    socket.on('error', () => {}); // a reset will do
+    const ended = once(socket, 'end');
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nx');
+    await within(ended, DEADLINE, 'the end of the connection');
+    assert.match(answers, /^HTTP\/1.1 405 /);
+    socket.destroy();
   });
 
   test('a method without a length does not stall the connection', async () => {

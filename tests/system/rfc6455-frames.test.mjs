@@ -189,6 +189,17 @@ describe('fails the connection with 1002', () => {
     assert.equal(await outcome(gateway, first, second), 'close 1002', 'in a continuation');
   });
 
+  test('and sends nothing behind the close frame', async () => {
+    const bob = await openSession(gateway);
+    const alice = await openSession(gateway);
+    bob.write(frame(3, ''));
+    assert.equal(await nextClose(bob), 1002);
+    alice.write(text(JSON.stringify({ receiverID: bob.user, content: 1, ref: 'r' })));
+    assert.equal((await nextJson(alice)).type, 'sent');
+    bob.end(); // so that the gateway ends it too
+    assert.equal(await bob.frame(), undefined);
+  });
+
   test('reserved opcodes', async () => {
     for (const opcode of [3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf]) {
       for (const payload of ['', GOOD]) {
