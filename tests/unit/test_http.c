@@ -17,10 +17,8 @@ static struct http_answer answer;
 
 static void set_up(void)
 {
-    struct broker_settings settings = {.address = &address,
-                                       .incarnation = TEXT("g1"),
-                                       .command_timeout_ms = 1000,
-                                       .max_pending = 1};
+    struct broker_settings settings = {
+        .address = &address, .id = TEXT("g1"), .command_timeout_ms = 1000, .max_pending = 1};
 
     loop = loop_new();
     keys = keys_new("parley");
