@@ -1,7 +1,6 @@
 #include "gateway.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -15,7 +14,9 @@
 #include "socket/server.h"
 #include "socket/websocket.h"
 
-#define COMMAND_TIMEOUT_MS 2000 /* after which a sender is told `unknown` */
+/* After which a sender is told `unknown`; three of them, the patience of a connection, are two
+ * beats (broker/beat.h). */
+#define COMMAND_TIMEOUT_MS 2000
 /* Commands without an answer, and their bytes. From the first two on who sends is not read from;
  * what comes all the same, such as the rest of a batch, is refused above the others. A client that
  * filled the first alone gets as many errors at once: they are to fit into --output-max. */
@@ -24,13 +25,11 @@
 #define MAX_PENDING 100000
 #define MAX_PENDING_BYTES ((size_t)128 * 1024 * 1024)
 #define CLOSE_WAIT_MS 3000 /* for sessions to take their close frame */
-#define INCARNATION_MAX 128
 
 struct gateway {
     struct loop *loop;
     const struct config *config;
     struct redis_address redis;
-    struct builder incarnation; /* --id and random digits: new at each start */
     struct keys *keys;
     struct broker *broker;
     struct keepalive *keepalive;
@@ -134,22 +133,12 @@ static void drop_session(struct keepalive_link *link)
     session_close(session_of_keepalive(link), CLOSE_PONG_TIMEOUT);
 }
 
-static void draw_incarnation(struct builder *incarnation, const char *id)
-{
-    uint64_t random;
-
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        abort();
-    builder_init(incarnation, INCARNATION_MAX);
-    builder_printf(incarnation, "%s-%08x", id, (unsigned)random);
-}
-
 static void build_broker(struct gateway *gateway)
 {
     struct broker_settings settings = {
         .address = &gateway->redis,
         .keys = gateway->keys,
-        .incarnation = builder_text(&gateway->incarnation),
+        .id = text_of(gateway->config->id),
         .command_timeout_ms = COMMAND_TIMEOUT_MS,
         .bounds = {MAX_PENDING, MAX_PENDING_BYTES, CONGESTION, CONGESTION_BYTES},
         .events = &broker_events,
@@ -176,7 +165,6 @@ static void build_router(struct gateway *gateway)
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,
-        .gateway = builder_text(&gateway->incarnation),
         .max_message = config->max_message,
         .max_depth = config->max_depth,
         .mailbox_max = config->mailbox_max,
@@ -188,7 +176,6 @@ static void build_router(struct gateway *gateway)
         .broker = gateway->broker,
         .registry = gateway->registry,
         .router = gateway->router,
-        .gateway = builder_text(&gateway->incarnation),
         .max_sessions = config->max_sessions,
         .max_sessions_per_user = config->max_sessions_per_user,
     };
@@ -238,7 +225,6 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
     gateway->config = config;
     if (!redis_address_parse(&gateway->redis, config->redis))
         abort(); /* config_load() has checked it */
-    draw_incarnation(&gateway->incarnation, config->id);
     gateway->keys = keys_new(config->prefix);
     build_broker(gateway);
     build_registry(gateway);
@@ -290,7 +276,6 @@ void gateway_free(struct gateway *gateway)
     deliver_free(gateway->deliver);
     router_free(gateway->router);
     keys_free(gateway->keys);
-    builder_clear(&gateway->incarnation);
     redis_address_clear(&gateway->redis);
     free(gateway);
 }

@@ -42,7 +42,8 @@ struct builder;
     X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
     X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \
-    X(REDIS_UP, GAUGE, "parley_redis_up", NULL, "1 while connected to Redis and subscribed")       \
+    X(REDIS_UP, GAUGE, "parley_redis_up", NULL,                                                    \
+      "1 while connected to Redis and subscribed, and beats come back")                            \
     X(REDIS_PENDING, GAUGE, "parley_redis_pending", NULL, "Commands that Redis has not answered")  \
     X(READING_PAUSED, GAUGE, "parley_reading_paused", NULL,                                        \
       "Sessions that are not read from, because Redis is behind")                                  \
@@ -53,6 +54,12 @@ struct builder;
     X(REDIS_ERRORS, COUNTER, "parley_redis_errors_total", NULL, "Error replies from Redis")        \
     X(REDIS_SECONDS, HISTOGRAM, "parley_redis_seconds", NULL,                                      \
       "From handing a command to the connection to its reply")                                     \
+    X(REDIS_BEAT_SECONDS, HISTOGRAM, "parley_redis_beat_seconds", NULL,                            \
+      "From publishing a beat to hearing it on the other connection")                              \
+    X(REDIS_BEATS_MISSED, COUNTER, "parley_redis_beats_missed_total", "reason",                    \
+      "Beats that did not come back, or lease renewals that were refused")                         \
+    X(LEASES_CLAIMED, COUNTER, "parley_leases_claimed_total", NULL,                                \
+      "Incarnations of this process: above 1, its lease was gone")                                 \
     X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", NULL, "Channels subscribed in Redis")          \
     X(OUTPUT_BYTES, GAUGE, "parley_output_bytes", NULL, "Bytes queued for sessions")
 

@@ -7,9 +7,11 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "broker/beat.h"
 #include "broker/command.h"
 #include "broker/connection.h"
 #include "broker/internal.h"
+#include "broker/schema.h"
 #include "broker/subscriptions.h"
 
 struct broker {
@@ -18,6 +20,9 @@ struct broker {
     struct connection *commands;
     struct scripts *scripts;
     struct subscriptions *subscriptions;
+    struct schema *schema;
+    struct lease *lease;
+    struct beat *beat;
     bool commands_usable;
     bool up;
 
@@ -38,13 +43,24 @@ struct scripts *broker_scripts(struct broker *broker)
     return broker->scripts;
 }
 
+const struct lease *broker_lease(const struct broker *broker)
+{
+    return broker->lease;
+}
+
+struct text broker_incarnation(const struct broker *broker)
+{
+    return lease_incarnation(broker->lease);
+}
+
 /* ---- Up and down ---- */
 
 static void update(void *arg)
 {
     struct broker *broker = arg;
     bool up = !broker->stopping && broker->commands_usable &&
-              subscriptions_are_renewed(broker->subscriptions);
+              subscriptions_are_renewed(broker->subscriptions) && lease_is_held(broker->lease) &&
+              beat_is_heard(broker->beat);
 
     if (up == broker->up)
         return;
@@ -62,12 +78,14 @@ static void on_greet(void *arg)
 {
     struct broker *broker = arg;
     scripts_load_all(broker->scripts);
+    schema_check(broker->schema);
 }
 
 static void on_usable(void *arg)
 {
     struct broker *broker = arg;
     broker->commands_usable = true;
+    beat_set_usable(broker->beat, true);
     update(broker);
 }
 
@@ -75,6 +93,39 @@ static void on_lost(void *arg)
 {
     struct broker *broker = arg;
     broker->commands_usable = false;
+    beat_set_usable(broker->beat, false);
+    update(broker);
+}
+
+static void on_subscriptions_changed(void *arg)
+{
+    struct broker *broker = arg;
+    beat_look_at_channel(broker->beat);
+    update(broker);
+}
+
+static void on_heard(void *arg, struct text bytes)
+{
+    struct broker *broker = arg;
+    beat_hear(broker->beat, bytes);
+}
+
+static void on_lease(void *arg, enum lease_answer answer)
+{
+    struct broker *broker = arg;
+
+    if (broker->stopping)
+        return;
+    if (answer == LEASE_RENAMED) {
+        subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
+        beat_look_at_channel(broker->beat);
+        if (broker->commands_usable) {
+            /* Where a lease went, the schema may have gone too. */
+            schema_check(broker->schema);
+            lease_renew(broker->lease);
+        }
+    }
+    beat_take_lease(broker->beat, answer);
     update(broker);
 }
 
@@ -92,6 +143,29 @@ bool broker_is_congested(const struct broker *broker)
 bool broker_is_up(const struct broker *broker)
 {
     return broker->up;
+}
+
+void broker_append_trouble(const struct broker *broker, struct builder *out)
+{
+    struct text found = schema_found(broker->schema);
+
+    if (broker->up)
+        return;
+    if (broker->stopping) {
+        builder_append_string(out, "the connection to Redis is being closed");
+    } else if (found.len > 0) {
+        builder_append_string(out, "the schema in Redis is \"");
+        builder_append(out, text_is_utf8(found) ? found : TEXT("not UTF-8"));
+        builder_append_string(out, "\", and this gateway needs \"" SCHEMA "\"");
+    } else if (!broker->commands_usable) {
+        builder_append_string(out, "not connected to Redis");
+    } else if (!subscriptions_are_renewed(broker->subscriptions)) {
+        builder_append_string(out, "not all channels are subscribed in Redis");
+    } else if (!lease_is_held(broker->lease)) {
+        builder_append_string(out, "Redis has not given or renewed this gateway's lease");
+    } else {
+        builder_append_string(out, "no beat has come back from Redis");
+    }
 }
 
 /* ---- Beginning and end ---- */
@@ -124,6 +198,7 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
         .relieved = on_relieved,
         .arg = broker,
     };
+    const struct subscriptions_owner owner = {on_subscriptions_changed, on_heard, broker};
 
     metrics_label_values(METRIC_REDIS_RECONNECTS, CONNECTIONS, 2);
     broker->settings = *settings;
@@ -131,7 +206,20 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
     broker->scripts = scripts_new();
     broker->commands = connection_new(loop, &commands);
     scripts_set_connection(broker->scripts, broker->commands);
-    broker->subscriptions = subscriptions_new(loop, settings, update, broker);
+    broker->schema = schema_new(settings->keys, broker->commands);
+    broker->lease =
+        lease_new(loop, settings->keys, broker->scripts, settings->id, on_lease, broker);
+    broker->subscriptions = subscriptions_new(loop, settings, &owner);
+    subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
+    const struct beat_settings beat = {
+        .keys = settings->keys,
+        .commands = broker->commands,
+        .subscriptions = broker->subscriptions,
+        .lease = broker->lease,
+        .changed = update,
+        .arg = broker,
+    };
+    broker->beat = beat_new(loop, &beat);
     broker->stop_timer = timer_new(loop, finish_stop, broker);
     return broker;
 }
@@ -160,6 +248,8 @@ void broker_stop(struct broker *broker, loop_cb *done, void *arg)
     broker->stopped_arg = arg;
     broker->draining = 2;
     timer_start(broker->stop_timer, broker->settings.command_timeout_ms);
+    beat_stop(broker->beat);
+    lease_remove(broker->lease, broker->commands);
     connection_drain(broker->commands, on_drained, broker);
     subscriptions_drain(broker->subscriptions, on_drained, broker);
 }
@@ -169,8 +259,12 @@ void broker_free(struct broker *broker)
     if (broker == NULL)
         return;
     broker->stopping = true;
+    beat_stop(broker->beat);
     connection_free(broker->commands);
     subscriptions_free(broker->subscriptions);
+    beat_free(broker->beat);
+    lease_free(broker->lease);
+    schema_free(broker->schema);
     scripts_free(broker->scripts);
     timer_free(broker->stop_timer);
     free(broker);

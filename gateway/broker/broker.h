@@ -2,8 +2,10 @@
  *
  * Two connections, one for commands and one for subscriptions, each made again for ever with
  * jittered backoff. What hiredis is stays in this folder. The broker is up while commands are
- * answered (AUTH, SELECT, SCRIPT LOAD done) and every channel that was wanted when the subscription
- * connection was made is confirmed.
+ * answered (AUTH, SELECT, SCRIPT LOAD done, the schema agrees: schema.h), every channel that was
+ * wanted when the subscription connection was made is confirmed, this gateway holds its lease
+ * (lease.h), and its beats come back (beat.h). A Redis that does not answer for less than two beats
+ * is slow, not away: the broker stays up.
  *
  * SIGPIPE must be ignored. No function calls back before it returns; in a callback everything is
  * allowed but broker_free(). */
@@ -52,7 +54,7 @@ struct broker_bounds {
 struct broker_settings {
     const struct redis_address *address; /* outlives the broker */
     const struct keys *keys;             /* outlives the broker */
-    struct text incarnation;             /* copied; the gateway's own channel is named by it */
+    struct text id;                      /* copied; begins the name of each incarnation */
     int64_t command_timeout_ms;          /* after which a command counts as unanswered */
     struct broker_bounds bounds;
     const struct broker_events *events; /* outlives the broker */
@@ -68,10 +70,17 @@ bool broker_is_up(const struct broker *broker);
  * all the same is sent, up to the bound. */
 bool broker_is_congested(const struct broker *broker);
 
+/* Appends why it is not up, in UTF-8, for who operates it; nothing when it is. */
+void broker_append_trouble(const struct broker *broker, struct builder *out);
+
+/* This gateway's name in Redis; another one when its lease was gone. Valid for this turn of the
+ * loop: copy it to keep it. */
+struct text broker_incarnation(const struct broker *broker);
+
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE
- * included, and answered; `done` is called once, after that or after the command timeout, and may
- * free the broker. From the call on commands are BROKER_NOT_SENT, and up() and down() are not
- * called. Once per broker. */
+ * included, and answered; the last command gives the lease back. `done` is called once, after that
+ * or after the command timeout, and may free the broker. From the call on commands are
+ * BROKER_NOT_SENT, and up() and down() are not called. Once per broker. */
 void broker_stop(struct broker *broker, loop_cb *done, void *arg);
 
 /* Wants this user's channel, once: calling it for a wanted one does nothing. Gathered per turn of

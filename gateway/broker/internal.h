@@ -2,7 +2,9 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "broker/lease.h"
 #include "broker/scripts.h"
 
 const struct keys *broker_keys(const struct broker *broker);
 struct scripts *broker_scripts(struct broker *broker);
+const struct lease *broker_lease(const struct broker *broker);

@@ -50,6 +50,18 @@ void keys_gateway_channel(const struct keys *keys, struct text incarnation, stru
     builder_append_key_part(out, incarnation);
 }
 
+void keys_gateways(const struct keys *keys, struct builder *out)
+{
+    builder_append_string(out, keys->prefix);
+    builder_append_string(out, ":gateways");
+}
+
+void keys_schema(const struct keys *keys, struct builder *out)
+{
+    builder_append_string(out, keys->prefix);
+    builder_append_string(out, ":schema");
+}
+
 bool keys_user_of_channel(const struct keys *keys, struct text channel, struct builder *out)
 {
     struct text front = builder_text(&keys->user_channel);

@@ -15,6 +15,8 @@ void keys_free(struct keys *keys);
 void keys_user_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
+void keys_gateways(const struct keys *keys, struct builder *out); /* the set of leases */
+void keys_schema(const struct keys *keys, struct builder *out);
 
 /* The user whose channel this is, decoded into `out`. False when it is no user's channel. */
 MUST_USE bool keys_user_of_channel(const struct keys *keys, struct text channel,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker/command.h"
 #include "embedded/accept_lua.h"
+#include "embedded/renew_lua.h"
 
 #define SHA1_HEX_LEN 40
 
@@ -43,6 +44,8 @@ struct scripts *scripts_new(void)
         (struct script){.scripts = scripts,
                         .name = "accept",
                         .source = {(const char *)accept_lua, ACCEPT_LUA_SIZE}};
+    scripts->list[SCRIPT_RENEW] = (struct script){
+        .scripts = scripts, .name = "renew", .source = {(const char *)renew_lua, RENEW_LUA_SIZE}};
     return scripts;
 }
 

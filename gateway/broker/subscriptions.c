@@ -33,6 +33,7 @@ struct subscriptions {
     bool usable;
     struct map *channels; /* user -> struct channel */
     struct builder own_channel;
+    bool own_confirmed;
 
     struct channel *queue; /* changed in this turn, in the order of the calls */
     struct channel **queue_end;
@@ -46,8 +47,7 @@ struct subscriptions {
 
     struct builder names; /* of the channels of a batch; kept for its memory */
     struct builder user;  /* of the push that is being handled */
-    loop_cb *changed;
-    void *changed_arg;
+    struct subscriptions_owner owner;
 };
 
 static struct text user_of(const struct channel *channel)
@@ -216,6 +216,11 @@ bool subscriptions_are_renewed(const struct subscriptions *subscriptions)
     return subscriptions->usable && subscriptions->renewing == 0;
 }
 
+bool subscriptions_own_is_confirmed(const struct subscriptions *subscriptions)
+{
+    return subscriptions->own_confirmed;
+}
+
 /* ---- The connection came and went ---- */
 
 static void renew_channel(void *arg, struct text user, void *value)
@@ -226,14 +231,18 @@ static void renew_channel(void *arg, struct text user, void *value)
     enqueue(subscriptions, value);
 }
 
+static void send_own(struct subscriptions *subscriptions, struct text command, struct text channel)
+{
+    send_command(subscriptions, (struct text[]){command, channel}, 2);
+}
+
 static void on_usable(void *arg)
 {
     struct subscriptions *subscriptions = arg;
-    const struct text own[] = {TEXT("SUBSCRIBE"), builder_text(&subscriptions->own_channel)};
 
     subscriptions->usable = true;
     subscriptions->renewing = 1;
-    send_command(subscriptions, own, 2);
+    send_own(subscriptions, TEXT("SUBSCRIBE"), builder_text(&subscriptions->own_channel));
     map_each(subscriptions->channels, renew_channel, subscriptions);
     send_queued(subscriptions);
 }
@@ -255,12 +264,13 @@ static void on_lost(void *arg)
     struct subscriptions *subscriptions = arg;
 
     subscriptions->usable = false;
+    subscriptions->own_confirmed = false;
     subscriptions->in_flight = 0;
     timer_stop(subscriptions->stall);
     while (dequeue(subscriptions) != NULL)
         ;
     map_each(subscriptions->channels, forget_channel, subscriptions);
-    subscriptions->changed(subscriptions->changed_arg);
+    subscriptions->owner.changed(subscriptions->owner.arg);
 }
 
 /* ---- What Redis says ---- */
@@ -270,8 +280,12 @@ static void on_confirmation(struct subscriptions *subscriptions, struct text nam
     subscriptions->progress_ms = loop_now_ms(subscriptions->loop);
     subscriptions->in_flight--;
     /* Redis answers in order: the first confirmations are those of the renewal. */
-    bool renewed = subscriptions->renewing > 0 && --subscriptions->renewing == 0;
+    bool changed = subscriptions->renewing > 0 && --subscriptions->renewing == 0;
 
+    if (text_equal(name, builder_text(&subscriptions->own_channel))) {
+        subscriptions->own_confirmed = true;
+        changed = true;
+    }
     builder_reset(&subscriptions->user);
     if (keys_user_of_channel(subscriptions->settings.keys, name, &subscriptions->user)) {
         struct text user = builder_text(&subscriptions->user);
@@ -286,15 +300,16 @@ static void on_confirmation(struct subscriptions *subscriptions, struct text nam
             free_if_unused(subscriptions, channel);
         }
     }
-    if (renewed)
-        subscriptions->changed(subscriptions->changed_arg);
+    if (changed)
+        subscriptions->owner.changed(subscriptions->owner.arg);
 }
 
 static void on_message(struct subscriptions *subscriptions, struct text name, struct text bytes)
 {
     builder_reset(&subscriptions->user);
-    /* Nothing is said on the gateway's own channel yet. */
-    if (keys_user_of_channel(subscriptions->settings.keys, name, &subscriptions->user))
+    if (text_equal(name, builder_text(&subscriptions->own_channel)))
+        subscriptions->owner.heard(subscriptions->owner.arg, bytes);
+    else if (keys_user_of_channel(subscriptions->settings.keys, name, &subscriptions->user))
         subscriptions->settings.events->published(subscriptions->settings.arg,
                                                   builder_text(&subscriptions->user), bytes);
 }
@@ -335,7 +350,7 @@ static void on_push(void *arg, const struct redisReply *reply)
 /* ---- Beginning and end ---- */
 
 struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_settings *settings,
-                                        loop_cb *changed, void *changed_arg)
+                                        const struct subscriptions_owner *owner)
 {
     struct subscriptions *subscriptions = memory_alloc(sizeof(*subscriptions));
     const struct connection_settings connection_settings = {
@@ -352,8 +367,7 @@ struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_s
 
     subscriptions->settings = *settings;
     subscriptions->loop = loop;
-    subscriptions->changed = changed;
-    subscriptions->changed_arg = changed_arg;
+    subscriptions->owner = *owner;
     subscriptions->channels = map_new();
     subscriptions->queue_end = &subscriptions->queue;
     deferred_init(&subscriptions->send_queued, send_queued, subscriptions);
@@ -361,9 +375,22 @@ struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_s
     builder_init(&subscriptions->names, SIZE_MAX);
     builder_init(&subscriptions->user, SIZE_MAX);
     builder_init(&subscriptions->own_channel, SIZE_MAX);
-    keys_gateway_channel(settings->keys, settings->incarnation, &subscriptions->own_channel);
     subscriptions->connection = connection_new(loop, &connection_settings);
     return subscriptions;
+}
+
+void subscriptions_set_own(struct subscriptions *subscriptions, struct text incarnation)
+{
+    struct builder before = subscriptions->own_channel;
+
+    builder_init(&subscriptions->own_channel, SIZE_MAX);
+    keys_gateway_channel(subscriptions->settings.keys, incarnation, &subscriptions->own_channel);
+    subscriptions->own_confirmed = false;
+    if (subscriptions->usable) {
+        send_own(subscriptions, TEXT("SUBSCRIBE"), builder_text(&subscriptions->own_channel));
+        send_own(subscriptions, TEXT("UNSUBSCRIBE"), builder_text(&before));
+    }
+    builder_clear(&before);
 }
 
 void subscriptions_start(struct subscriptions *subscriptions)
@@ -380,6 +407,11 @@ void subscriptions_drain(struct subscriptions *subscriptions, loop_cb *done, voi
 void subscriptions_close(struct subscriptions *subscriptions)
 {
     connection_close(subscriptions->connection);
+}
+
+void subscriptions_reset(struct subscriptions *subscriptions, const char *reason)
+{
+    connection_reset(subscriptions->connection, reason);
 }
 
 static void free_channel(void *arg, struct text user, void *value)

@@ -2,6 +2,8 @@
 
 #include "base/metrics.h"
 
+#define TROUBLE_MAX 1024 /* bytes of why it is not ready */
+
 /* The tutorial's own line: its users look for it (docs/protocol.md, the original contract). */
 void pages_root(const struct http *http, struct http_answer *answer)
 {
@@ -21,11 +23,16 @@ void pages_readyz(const struct http *http, struct http_answer *answer)
         builder_append_string(&answer->body, "ready\n");
         return;
     }
+    struct builder trouble;
+
+    builder_init(&trouble, TROUBLE_MAX);
+    if (http->draining)
+        builder_append_string(&trouble, "draining: this gateway stops when its sessions are gone");
+    else
+        broker_append_trouble(http->broker, &trouble);
     http_answer_clear(answer);
-    http_error(answer, 503, "unavailable",
-               http->draining
-                   ? TEXT("draining: this gateway stops as soon as its sessions are gone")
-                   : TEXT("not connected to Redis, or not all channels are subscribed"));
+    http_error(answer, 503, "unavailable", builder_text(&trouble));
+    builder_clear(&trouble);
 }
 
 void pages_metrics(const struct http *http, struct http_answer *answer)

@@ -67,7 +67,7 @@ static void welcome(struct attach *attach, struct session *session)
         return;
     builder_init(&frame, WELCOME_MAX);
     write_welcome(&frame, session_user(session, 0), session_device(session), session_name(session),
-                  attach->settings.gateway);
+                  broker_incarnation(attach->settings.broker));
     bytes = builder_to_buffer(&frame);
     if (!session_push(session, bytes, 0))
         session_close(session, CLOSE_SLOW);

@@ -11,7 +11,6 @@ struct attach_settings {
     struct broker *broker;          /* outlives it */
     struct registry *registry;      /* outlives it */
     struct router *router;          /* outlives it */
-    struct text gateway;            /* this incarnation, as welcome names it; outlives it */
     unsigned max_sessions;          /* on this gateway; 0: no limit */
     unsigned max_sessions_per_user; /* on this gateway; 0: no limit */
 };

@@ -194,7 +194,7 @@ static void send_message(struct router *router, struct session *session,
     struct mailbox_message message = {
         .receiver = request->receiver,
         .sender = sender,
-        .gateway = router->settings.gateway,
+        .gateway = broker_incarnation(router->settings.broker),
         .session = session_name(session),
     };
 

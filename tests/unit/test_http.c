@@ -18,7 +18,7 @@ static struct http_answer answer;
 static void set_up(void)
 {
     struct broker_settings settings = {
-        .address = &address, .incarnation = TEXT("g1"), .command_timeout_ms = 1000};
+        .address = &address, .id = TEXT("g1"), .command_timeout_ms = 1000};
 
     loop = loop_new();
     keys = keys_new("parley");

@@ -36,6 +36,10 @@ START_TEST(names_are_those_of_the_design)
     assert_built("parley:mailbox:{bob}");
     keys_gateway_channel(keys, TEXT("host-1.x_y"), &out);
     assert_built("parley:gateway:host-1.x_y");
+    keys_gateways(keys, &out);
+    assert_built("parley:gateways");
+    keys_schema(keys, &out);
+    assert_built("parley:schema");
 }
 END_TEST
 

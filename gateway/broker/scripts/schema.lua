@@ -1,0 +1,9 @@
+#!lua flags=allow-oom
+-- Which keys, and of which shape, everybody on this Redis uses: the first one says.
+--
+-- KEYS[1]  the schema, a string
+-- ARGV[1]  ours
+--
+-- Answers the one that holds. allow-oom: a gateway may come back while Redis is full.
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])
