@@ -199,7 +199,7 @@ describe('a Redis that is behind', () => {
   });
 
   test('SIGTERM meanwhile: 1001, and a clean end', async () => {
-    const other = await system.addGateway();
+    const other = await system.addGateway(['--drain', '1s']);
     const flooder = await connectUser(other, uniqueUser('flooder'));
     system.redis.pause();
     try {
