@@ -1,7 +1,8 @@
 /* session/session.h: one connection's life. OPENING -> LIVE -> CLOSING
  *
  * OPENING: the upgrade was answered, Redis has not confirmed all its channels yet; LIVE: it gets
- * what is published; CLOSING: nothing more is queued for it, its close frame is on its way.
+ * what is published, as a pair session does while OPENING, whose other channel may be there
+ * already; CLOSING: nothing more is queued for it, its close frame is on its way.
  *
  * Owned by the registry, under a number that no other session of this process ever gets: what
  * waits for Redis keeps the number, not the pointer. Borrows its connection until the transport
