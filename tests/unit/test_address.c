@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "unit.h"
 
 static struct redis_address parse(const char *text)
 {
@@ -221,7 +222,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("address");
     TCase *tests = tcase_create("address");
 
     tcase_add_test(tests, host_and_port_of_redis_in_every_form);
@@ -235,11 +235,5 @@ int main(void)
     tcase_add_test(tests, split_leaves_the_port_alone_when_there_is_none);
     tcase_add_test(tests, numeric_addresses_are_of_both_families);
     tcase_add_test(tests, name_is_of_few_characters);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("address", tests);
 }

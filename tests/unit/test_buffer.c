@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 static void assert_text(struct text text, const char *expected)
 {
     char *copy = memory_copy(text.at, text.len);
@@ -222,12 +224,5 @@ int main(void)
     tcase_add_test(tests, json_string_that_does_not_fit_leaves_the_builder_full);
     tcase_add_test(tests, key_part_encodes_key_syntax_in_upper_case);
     tcase_add_test(tests, builder_to_buffer_copies_and_goes_on_empty);
-
-    Suite *suite = suite_create("buffer");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("buffer", tests);
 }

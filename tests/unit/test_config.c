@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "unit.h"
+
 #define WORDS_MAX 32
 
 /* What the last load() made. Each test runs in a process of its own. */
@@ -389,7 +391,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config");
     TCase *tests = tcase_create("config");
 
     tcase_add_checked_fixture(tests, NULL, forget);
@@ -414,11 +415,5 @@ int main(void)
     tcase_add_test(tests, checked_settings_can_be_used_as_the_file);
     tcase_add_test(tests, check_of_wrong_settings_prints_none);
     tcase_add_test(tests, help_and_version_do_not_look_at_values);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("config", tests);
 }

@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 #define MAX_MESSAGE 2000
 #define MESSAGE                                                                                    \
     "{\"type\":\"message\",\"id\":\"1700000000123-4\",\"ts\":1700000000123,\"sender\":\"alice\","  \
@@ -165,10 +167,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("deliver");
     TCase *tests = tcase_create("deliver");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, message_goes_to_all_sessions_of_its_user_as_one_buffer);
@@ -177,10 +176,5 @@ int main(void)
     tcase_add_test(tests, signal_without_room_is_dropped_and_the_session_stays);
     tcase_add_test(tests, foreign_frame_is_passed_on_as_it_is);
     tcase_add_test(tests, what_no_client_should_see_is_dropped);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("deliver", tests);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "common/frame.h"
+#include "unit.h"
 
 #define MESSAGE_MAX 70000
 #define FORBIDDEN_CASES 18
@@ -277,10 +278,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("frame");
     TCase *tests = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_frame_is_written_as_in_the_example);
@@ -294,9 +292,5 @@ int main(void)
     tcase_add_loop_test(tests, what_the_protocol_forbids_is_1002, 0, FORBIDDEN_CASES);
     tcase_add_test(tests, a_new_message_inside_a_fragmented_one_is_1002);
     tcase_add_test(tests, a_close_frame_gives_code_and_reason);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("frame", tests);
 }

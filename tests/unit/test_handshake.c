@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "common/handshake.h"
+#include "unit.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -91,10 +92,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("handshake");
     TCase *tests = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, the_examples_answer_is_accepted);
     tcase_add_test(tests, names_and_tokens_have_no_case_and_connection_is_a_list);
@@ -102,9 +100,5 @@ int main(void)
     tcase_add_test(tests, a_refusal_gives_its_status_and_length);
     tcase_add_test(tests, what_is_not_http_is_wrong);
     tcase_add_test(tests, the_request_asks_for_version_13_with_a_fresh_key);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("handshake", tests);
 }

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "broker/broker.h"
+#include "unit.h"
 
 static struct loop *loop;
 static struct keys *keys;
@@ -113,10 +114,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("http");
     TCase *tests = tcase_create("http");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, root_answers_as_the_tutorial);
@@ -125,10 +123,5 @@ int main(void)
     tcase_add_test(tests, alive_without_redis_but_not_ready);
     tcase_add_test(tests, draining_is_a_reason_of_its_own_not_to_be_ready);
     tcase_add_test(tests, admin_listener_takes_the_admin_paths_with_it);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("http", tests);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "message/id.h"
+#include "unit.h"
 
 static bool parses(const char *text)
 {
@@ -92,7 +93,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("id");
     TCase *tests = tcase_create("id");
 
     tcase_add_test(tests, an_id_is_two_numbers);
@@ -100,10 +100,5 @@ int main(void)
     tcase_add_test(tests, a_nul_is_not_the_end);
     tcase_add_test(tests, format_is_the_inverse_of_parse);
     tcase_add_test(tests, order_is_numeric_and_ms_comes_first);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("id", tests);
 }

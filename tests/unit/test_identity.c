@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 static struct identity identity;
 static struct identity_error error;
 static struct builder words;
@@ -155,10 +157,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("identity");
     TCase *tcase = tcase_create("identity");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, user_alone_has_the_default_device);
@@ -174,10 +173,5 @@ int main(void)
     tcase_add_test(tcase, user_of_128_bytes_is_the_longest);
     tcase_add_test(tcase, control_characters_and_bad_utf8_are_refused);
     tcase_add_test(tcase, resuming_is_refused_until_it_exists);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("identity", tcase);
 }

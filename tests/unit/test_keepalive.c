@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 #define PING_MS 20
 #define PONG_TIMEOUT_MS 20
 
@@ -85,18 +87,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("keepalive");
     TCase *tests = tcase_create("keepalive");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, silence_is_pinged_and_then_dead_in_order);
     tcase_add_test(tests, who_answers_lives);
     tcase_add_test(tests, ping_of_0_watches_nobody);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("keepalive", tests);
 }

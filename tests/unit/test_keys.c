@@ -4,6 +4,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 static struct keys *keys;
 static struct builder out;
 
@@ -112,7 +114,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("keys");
     TCase *tests = tcase_create("keys");
 
     tcase_add_checked_fixture(tests, begin, clear);
@@ -122,11 +123,5 @@ int main(void)
     tcase_add_test(tests, every_user_comes_back_from_its_channel);
     tcase_add_test(tests, other_channels_are_no_users);
     tcase_add_test(tests, the_prefix_is_the_one_given);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("keys", tests);
 }

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "unit.h"
+
 /* Standard error is a file in memory, for the one process that each test is. */
 static char logged[1 << 20];
 
@@ -210,7 +212,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("log");
     TCase *tests = tcase_create("log");
 
     tcase_set_timeout(tests, 30);
@@ -224,11 +225,5 @@ int main(void)
     tcase_add_test(tests, lower_levels_are_left_out);
     tcase_add_test(tests, errno_outlives_a_line);
     tcase_add_test(tests, repeats_are_limited_for_each_event);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("log", tests);
 }

@@ -8,6 +8,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 static struct loop *loop;
 
 static void start(void)
@@ -394,12 +396,5 @@ int main(void)
     tcase_add_test(tests, now_stands_still_in_a_turn_and_goes_on_with_the_next);
     tcase_add_test(tests, signal_runs_its_callback_at_each_arrival);
     tcase_add_test(tests, without_descriptors_there_is_no_loop_and_errno_says_so);
-
-    Suite *suite = suite_create("loop");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("loop", tests);
 }

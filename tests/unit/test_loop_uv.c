@@ -9,6 +9,8 @@
 #include <check.h>
 #include <uv.h>
 
+#include "unit.h"
+
 static struct loop *loop;
 
 static void start(void)
@@ -219,12 +221,5 @@ int main(void)
     tcase_add_test(tests, descriptor_given_to_libuv_by_work_that_libuv_deferred_is_seen);
     tcase_add_test(tests, loop_does_not_wait_while_libuv_is_busy);
     tcase_add_test(tests, settling_closes_handles_and_runs_what_that_defers);
-
-    Suite *suite = suite_create("loop_uv");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("loop_uv", tests);
 }

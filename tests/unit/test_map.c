@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 #define MANY 5000
 
 static struct text numbered(char space[16], size_t number)
@@ -134,12 +136,5 @@ int main(void)
     tcase_add_test(tests, many_keys_are_all_found);
     tcase_add_test(tests, each_visits_every_entry_once_and_may_remove_it);
     tcase_add_test(tests, siphash_gives_the_published_values);
-
-    Suite *suite = suite_create("map");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("map", tests);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "unit.h"
 
 /* The whole text as a string that the caller frees. */
 static char *write_all(void)
@@ -158,7 +159,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("metrics");
     TCase *tests = tcase_create("metrics");
 
     tcase_add_test(tests, counters_and_gauges_have_help_and_type);
@@ -168,11 +168,5 @@ int main(void)
     tcase_add_test(tests, process_and_build_are_told);
     tcase_add_test(tests, open_descriptors_are_counted_without_the_counting);
     tcase_add_test(tests, every_line_is_a_comment_or_a_sample);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("metrics", tests);
 }

@@ -4,6 +4,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 START_TEST(what_was_pushed_comes_out_in_order_with_its_time)
 {
     struct buffer *first = buffer_new("1", 1);
@@ -142,12 +144,5 @@ int main(void)
     tcase_add_test(tests, clear_drops_all_references_and_the_queue_goes_on);
     tcase_add_test(tests, empty_queue_has_no_memory);
     tcase_add_test(tests, order_survives_wrapping_and_growing);
-
-    Suite *suite = suite_create("output");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("output", tests);
 }

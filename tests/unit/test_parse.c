@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "message/parse.h"
+#include "unit.h"
 
 #define MAX_MESSAGE 1000
 #define MAX_DEPTH 4
@@ -416,7 +417,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("parse");
     TCase *tests = tcase_create("parse");
 
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -441,10 +441,5 @@ int main(void)
     tcase_add_test(tests, a_pair_session_says_its_last_element);
     tcase_add_test(tests, size_of_a_pair_sessions_transcript_does_not_matter);
     tcase_add_test(tests, users_and_devices_are_short_printable_utf8);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("parse", tests);
 }

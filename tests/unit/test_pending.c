@@ -5,6 +5,8 @@
 #include <check.h>
 #include <hiredis/hiredis.h>
 
+#include "unit.h"
+
 static struct pending_queue queue;
 
 /* What one command was told. */
@@ -158,7 +160,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("pending");
     TCase *tests = tcase_create("pending");
 
     tcase_add_checked_fixture(tests, begin, clear);
@@ -168,11 +169,5 @@ int main(void)
     tcase_add_test(tests, its_bytes_are_those_between_the_oldest_and_the_newest);
     tcase_add_test(tests, what_is_added_while_abandoning_stays);
     tcase_add_test(tests, a_callback_may_abandon_the_queue_while_it_expires);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("pending", tests);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "message/published.h"
+#include "unit.h"
 
 static const char *foreign(const char *bytes)
 {
@@ -101,7 +102,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("published");
     TCase *tests = tcase_create("published");
 
     tcase_add_test(tests, the_head_of_a_message_gives_its_id);
@@ -109,10 +109,5 @@ int main(void)
     tcase_add_test(tests, anything_else_is_foreign);
     tcase_add_test(tests, foreign_messages_and_signals_may_pass);
     tcase_add_test(tests, foreign_bytes_that_a_client_could_not_take_are_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("published", tests);
 }

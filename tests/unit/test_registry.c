@@ -4,6 +4,8 @@
 
 #include <check.h>
 
+#include "unit.h"
+
 static struct loop *loop;
 static struct keepalive *keepalive;
 static struct registry *registry;
@@ -300,10 +302,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("registry");
     TCase *tests = tcase_create("registry");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, first_and_last_session_of_a_user_are_told);
@@ -319,10 +318,5 @@ int main(void)
     tcase_add_test(tests, a_pause_that_is_over_in_its_turn_never_began);
     tcase_add_test(tests, who_is_paused_is_out_of_the_keepalive);
     tcase_add_test(tests, who_closes_while_paused_is_read_so_that_the_goodbye_is_heard);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("registry", tests);
 }

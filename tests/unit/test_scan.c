@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "message/scan.h"
+#include "unit.h"
 
 static bool accepts(struct text text)
 {
@@ -290,7 +291,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("scan");
     TCase *tests = tcase_create("scan");
 
     tcase_add_test(tests, every_kind_of_value_is_found_exactly);
@@ -305,10 +305,5 @@ int main(void)
     tcase_add_test(tests, after_an_error_nothing_goes_on);
     tcase_add_test(tests, decoding_undoes_every_escape);
     tcase_add_test(tests, half_a_surrogate_pair_cannot_be_decoded);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("scan", tests);
 }

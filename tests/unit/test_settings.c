@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "unit.h"
 
 /* Each test runs in a process of its own. */
 static struct config config;
@@ -174,7 +175,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("settings");
     TCase *tests = tcase_create("settings");
 
     tcase_add_checked_fixture(tests, NULL, forget);
@@ -184,11 +184,5 @@ int main(void)
     tcase_add_test(tests, ranges_hold_at_both_ends);
     tcase_add_test(tests, misspelled_values_are_wrong);
     tcase_add_test(tests, wrong_value_leaves_the_last_one);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("settings", tests);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "base/buffer.h"
+#include "unit.h"
 
 START_TEST(texts_compare_as_bytes)
 {
@@ -219,12 +220,5 @@ int main(void)
     tcase_add_test(tests, decoded_text_that_does_not_fit_is_refused);
     tcase_add_test(tests, numbers_are_read_up_to_their_maximum);
     tcase_add_test(tests, what_is_not_a_plain_number_is_refused);
-
-    Suite *suite = suite_create("text");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("text", tests);
 }

@@ -4,6 +4,7 @@
 
 #include "message/published.h"
 #include "message/write.h"
+#include "unit.h"
 
 static struct builder out;
 
@@ -121,7 +122,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("write");
     TCase *tests = tcase_create("write");
 
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -134,10 +134,5 @@ int main(void)
     tcase_add_test(tests, reconnect_says_when);
     tcase_add_test(tests, an_http_error_is_a_word_and_a_sentence);
     tcase_add_test(tests, every_error_code_has_its_name);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("write", tests);
 }
