@@ -35,12 +35,31 @@ void keys_user_channel(const struct keys *keys, struct text user, struct builder
     builder_append_char(out, '}');
 }
 
-void keys_mailbox(const struct keys *keys, struct text user, struct builder *out)
+/* PREFIX:KIND:{USER} */
+static void append_of_user(const struct keys *keys, const char *kind, struct text user,
+                           struct builder *out)
 {
     builder_append_string(out, keys->prefix);
-    builder_append_string(out, ":mailbox:{");
+    builder_append_char(out, ':');
+    builder_append_string(out, kind);
+    builder_append_string(out, ":{");
     builder_append_key_part(out, user);
     builder_append_char(out, '}');
+}
+
+void keys_mailbox(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "mailbox", user, out);
+}
+
+void keys_presence(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "presence", user, out);
+}
+
+void keys_seen(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "seen", user, out);
 }
 
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out)
@@ -48,6 +67,12 @@ void keys_gateway_channel(const struct keys *keys, struct text incarnation, stru
     builder_append_string(out, keys->prefix);
     builder_append_string(out, ":gateway:");
     builder_append_key_part(out, incarnation);
+}
+
+void keys_gateway_users(const struct keys *keys, struct text incarnation, struct builder *out)
+{
+    keys_gateway_channel(keys, incarnation, out);
+    builder_append_string(out, ":users");
 }
 
 void keys_gateways(const struct keys *keys, struct builder *out)

@@ -6,6 +6,10 @@
 
 #include "base/buffer.h"
 
+/* The version of these names and of what is behind them, and how messages are delivered: the value
+ * of keys_schema(). */
+#define SCHEMA "1 durable"
+
 struct keys;
 
 struct keys *keys_new(const char *prefix); /* never NULL */
@@ -14,7 +18,10 @@ void keys_free(struct keys *keys);
 /* Each appends one name to `out`. */
 void keys_user_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
+void keys_presence(const struct keys *keys, struct text user, struct builder *out);
+void keys_seen(const struct keys *keys, struct text user, struct builder *out);
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
+void keys_gateway_users(const struct keys *keys, struct text incarnation, struct builder *out);
 void keys_gateways(const struct keys *keys, struct builder *out); /* the set of leases */
 void keys_schema(const struct keys *keys, struct builder *out);
 

@@ -9,8 +9,6 @@
 #include "broker/connection.h"
 #include "broker/keys.h"
 
-#define SCHEMA "1 durable"
-
 struct schema;
 
 /* `keys` and `connection` outlive it. Never NULL. */

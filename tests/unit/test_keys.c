@@ -36,6 +36,12 @@ START_TEST(names_are_those_of_the_design)
     assert_built("parley:user:{bob}");
     keys_mailbox(keys, TEXT("bob"), &out);
     assert_built("parley:mailbox:{bob}");
+    keys_presence(keys, TEXT("bob"), &out);
+    assert_built("parley:presence:{bob}");
+    keys_seen(keys, TEXT("bob"), &out);
+    assert_built("parley:seen:{bob}");
+    keys_gateway_users(keys, TEXT("host-1.x_y"), &out);
+    assert_built("parley:gateway:host-1.x_y:users");
     keys_gateway_channel(keys, TEXT("host-1.x_y"), &out);
     assert_built("parley:gateway:host-1.x_y");
     keys_gateways(keys, &out);
