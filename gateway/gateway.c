@@ -139,6 +139,8 @@ static void build_broker(struct gateway *gateway)
         .address = &gateway->redis,
         .keys = gateway->keys,
         .id = text_of(gateway->config->id),
+        .tell_presence = true,
+        .seen_ttl_ms = 2 * gateway->config->mailbox_ttl_ms,
         .command_timeout_ms = COMMAND_TIMEOUT_MS,
         .bounds = {MAX_PENDING, MAX_PENDING_BYTES, CONGESTION, CONGESTION_BYTES},
         .events = &broker_events,

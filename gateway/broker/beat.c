@@ -175,7 +175,6 @@ void beat_set_usable(struct beat *beat, bool usable)
         return;
     }
     timer_stop(beat->next);
-    lease_doubt(beat->settings.lease);
     /* Lost with a beat unanswered: nobody knows what the other connection leads to. */
     if (overdue && !beat->stopped)
         subscriptions_reset(beat->settings.subscriptions, "beats were not answered");

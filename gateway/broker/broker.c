@@ -23,6 +23,7 @@ struct broker {
     struct schema *schema;
     struct lease *lease;
     struct beat *beat;
+    struct presence_calls *presence_calls;
     bool commands_usable;
     bool up;
 
@@ -46,6 +47,11 @@ struct scripts *broker_scripts(struct broker *broker)
 const struct lease *broker_lease(const struct broker *broker)
 {
     return broker->lease;
+}
+
+struct presence_calls *broker_presence_calls(struct broker *broker)
+{
+    return broker->presence_calls;
 }
 
 struct text broker_incarnation(const struct broker *broker)
@@ -89,11 +95,23 @@ static void on_usable(void *arg)
     update(broker);
 }
 
+/* Everything of the former name says nothing about the new one. */
+static void take_new_name(struct broker *broker)
+{
+    subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
+    beat_look_at_channel(broker->beat);
+}
+
 static void on_lost(void *arg)
 {
     struct broker *broker = arg;
     broker->commands_usable = false;
     beat_set_usable(broker->beat, false);
+    presence_calls_fail(broker->presence_calls);
+    if (!broker->stopping) {
+        lease_rename(broker->lease);
+        take_new_name(broker);
+    }
     update(broker);
 }
 
@@ -114,11 +132,11 @@ static void on_lease(void *arg, enum lease_answer answer)
 {
     struct broker *broker = arg;
 
+    presence_calls_renewed(broker->presence_calls, answer);
     if (broker->stopping)
         return;
     if (answer == LEASE_RENAMED) {
-        subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
-        beat_look_at_channel(broker->beat);
+        take_new_name(broker);
         if (broker->commands_usable) {
             /* Where a lease went, the schema may have gone too. */
             schema_check(broker->schema);
@@ -209,6 +227,14 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
     broker->schema = schema_new(settings->keys, broker->commands);
     broker->lease =
         lease_new(loop, settings->keys, broker->scripts, settings->id, on_lease, broker);
+    const struct presence_calls_settings presence = {
+        .keys = settings->keys,
+        .scripts = broker->scripts,
+        .lease = broker->lease,
+        .tell = settings->tell_presence,
+        .seen_ttl_ms = settings->seen_ttl_ms,
+    };
+    broker->presence_calls = presence_calls_new(&presence);
     broker->subscriptions = subscriptions_new(loop, settings, &owner);
     subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
     const struct beat_settings beat = {
@@ -261,6 +287,8 @@ void broker_free(struct broker *broker)
     broker->stopping = true;
     beat_stop(broker->beat);
     connection_free(broker->commands);
+    presence_calls_fail(broker->presence_calls);
+    presence_calls_free(broker->presence_calls);
     subscriptions_free(broker->subscriptions);
     beat_free(broker->beat);
     lease_free(broker->lease);

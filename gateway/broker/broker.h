@@ -55,7 +55,9 @@ struct broker_settings {
     const struct redis_address *address; /* outlives the broker */
     const struct keys *keys;             /* outlives the broker */
     struct text id;                      /* copied; begins the name of each incarnation */
-    int64_t command_timeout_ms;          /* after which a command counts as unanswered */
+    bool tell_presence;                  /* to who watches a user, on this or another gateway */
+    int64_t seen_ttl_ms;        /* for how long it is known when a user left; 0: for ever */
+    int64_t command_timeout_ms; /* after which a command counts as unanswered */
     struct broker_bounds bounds;
     const struct broker_events *events; /* outlives the broker */
     void *arg;
@@ -73,8 +75,8 @@ bool broker_is_congested(const struct broker *broker);
 /* Appends why it is not up, in UTF-8, for who operates it; nothing when it is. */
 void broker_append_trouble(const struct broker *broker, struct builder *out);
 
-/* This gateway's name in Redis; another one when its lease was gone. Valid for this turn of the
- * loop: copy it to keep it. */
+/* This gateway's name in Redis; another one when its lease was gone, or its connection for commands
+ * lost. Valid for this turn of the loop: copy it to keep it. */
 struct text broker_incarnation(const struct broker *broker);
 
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE

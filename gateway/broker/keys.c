@@ -57,6 +57,11 @@ void keys_presence(const struct keys *keys, struct text user, struct builder *ou
     append_of_user(keys, "presence", user, out);
 }
 
+void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "presence-events", user, out);
+}
+
 void keys_seen(const struct keys *keys, struct text user, struct builder *out)
 {
     append_of_user(keys, "seen", user, out);

@@ -19,6 +19,7 @@ void keys_free(struct keys *keys);
 void keys_user_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence(const struct keys *keys, struct text user, struct builder *out);
+void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_seen(const struct keys *keys, struct text user, struct builder *out);
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
 void keys_gateway_users(const struct keys *keys, struct text incarnation, struct builder *out);

@@ -8,7 +8,6 @@
 #include <hiredis/hiredis.h>
 
 #include "base/log.h"
-#include "base/map.h"
 #include "base/metrics.h"
 #include "broker/command.h"
 
@@ -20,13 +19,60 @@ struct lease {
     struct builder incarnation;
     bool claimed; /* Redis gave this incarnation its lease once */
     bool busy;    /* a renewal has no outcome yet */
+    bool stale;   /* and it is for a name that is a former one now */
     bool held;    /* the last renewal was answered so */
     int64_t sent_ms;
-    int64_t renewed_ms; /* when the last renewal that was answered so was sent */
-    struct map *live;   /* incarnation -> anything */
+    int64_t renewed_ms;    /* when the last renewal that was answered so was sent */
+    struct builder former; /* these three: names, each between blanks */
+    struct builder live;
+    struct builder others;
     lease_cb *answered;
     void *arg;
 };
+
+/* ---- Lists of names ---- */
+
+static void list_add(struct builder *list, struct text name)
+{
+    if (list->len == 0)
+        builder_append_char(list, ' ');
+    builder_append(list, name);
+    builder_append_char(list, ' ');
+}
+
+bool lease_list_has(struct text list, struct text name)
+{
+    struct text found;
+
+    while ((found = lease_list_next(&list)).len > 0)
+        if (text_equal(found, name))
+            return true;
+    return false;
+}
+
+struct text lease_list_next(struct text *list)
+{
+    struct text name = {0};
+
+    while (name.len == 0 && list->len > 0)
+        name = text_split(list, ' ');
+    return name;
+}
+
+static void list_remove(struct builder *list, struct text name)
+{
+    struct builder before = *list;
+    struct text rest = builder_text(&before);
+    struct text kept;
+
+    builder_init(list, SIZE_MAX);
+    while ((kept = lease_list_next(&rest)).len > 0)
+        if (!text_equal(kept, name))
+            list_add(list, kept);
+    builder_clear(&before);
+}
+
+/* ---- Names ---- */
 
 static void draw_incarnation(struct lease *lease)
 {
@@ -50,7 +96,9 @@ struct lease *lease_new(struct loop *loop, const struct keys *keys, struct scrip
     lease->scripts = scripts;
     lease->answered = answered;
     lease->arg = arg;
-    lease->live = map_new();
+    builder_init(&lease->former, SIZE_MAX);
+    builder_init(&lease->live, SIZE_MAX);
+    builder_init(&lease->others, SIZE_MAX);
     builder_init(&lease->set, SIZE_MAX);
     keys_gateways(keys, &lease->set);
     builder_init(&lease->id, SIZE_MAX);
@@ -64,7 +112,9 @@ void lease_free(struct lease *lease)
 {
     if (lease == NULL)
         return;
-    map_free(lease->live);
+    builder_clear(&lease->former);
+    builder_clear(&lease->live);
+    builder_clear(&lease->others);
     builder_clear(&lease->set);
     builder_clear(&lease->id);
     builder_clear(&lease->incarnation);
@@ -73,23 +123,31 @@ void lease_free(struct lease *lease)
 
 /* ---- Renewing ---- */
 
-/* False when it is not what scripts/renew.lua answers. */
-static bool read_answer(struct lease *lease, const struct redisReply *reply, bool *held)
+/* A member that is no name of an incarnation was put there by somebody else: it is nobody's. */
+static bool read_names(const struct redisReply *reply, struct builder *list)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
-        reply->element[0]->type != REDIS_REPLY_INTEGER)
+    builder_reset(list);
+    if (reply->type != REDIS_REPLY_ARRAY)
         return false;
-    *held = reply->element[0]->integer == 1;
-
-    map_free(lease->live);
-    lease->live = map_new();
-    for (size_t i = 1; i < reply->elements; i++) {
+    for (size_t i = 0; i < reply->elements; i++) {
         const struct redisReply *name = reply->element[i];
         if (name->type != REDIS_REPLY_STRING)
             return false;
-        map_set(lease->live, (struct text){name->str, name->len}, lease);
+        if (name->len > 0 && memchr(name->str, ' ', name->len) == NULL)
+            list_add(list, (struct text){name->str, name->len});
     }
     return true;
+}
+
+/* False when it is not what scripts/renew.lua answers. */
+static bool read_answer(struct lease *lease, const struct redisReply *reply, bool *held)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
+        reply->element[0]->type != REDIS_REPLY_INTEGER)
+        return false;
+    *held = reply->element[0]->integer == 1;
+    return read_names(reply->element[1], &lease->live) &&
+           read_names(reply->element[2], &lease->others);
 }
 
 static enum lease_answer take_answer(struct lease *lease, bool held)
@@ -106,7 +164,7 @@ static enum lease_answer take_answer(struct lease *lease, bool held)
     }
     if (lease->claimed)
         log_warn("lease_gone", LOG_TEXT("incarnation", lease_incarnation(lease)));
-    draw_incarnation(lease);
+    lease_rename(lease);
     return LEASE_RENAMED;
 }
 
@@ -114,7 +172,11 @@ static enum lease_answer take_outcome(struct lease *lease, enum broker_outcome o
                                       const struct redisReply *reply)
 {
     bool held = false;
+    bool stale = lease->stale;
 
+    lease->stale = false;
+    if (stale)
+        return LEASE_UNKNOWN;
     switch (outcome) {
     case BROKER_ANSWERED:
         if (read_answer(lease, reply, &held))
@@ -129,7 +191,7 @@ static enum lease_answer take_outcome(struct lease *lease, enum broker_outcome o
     case BROKER_UNANSWERED:
         if (lease->claimed)
             return LEASE_UNKNOWN;
-        draw_incarnation(lease);
+        lease_rename(lease);
         return LEASE_RENAMED;
     case BROKER_NOT_SENT:
     default:
@@ -153,7 +215,8 @@ bool lease_renew(struct lease *lease)
         return false;
     snprintf(duration, sizeof(duration), "%d", LEASE_MS);
     const struct text args[] = {builder_text(&lease->set), lease_incarnation(lease),
-                                text_of(duration), lease->claimed ? TEXT("renew") : TEXT("claim")};
+                                text_of(duration), lease->claimed ? TEXT("renew") : TEXT("claim"),
+                                lease_former(lease)};
     lease->busy = true;
     lease->sent_ms = loop_now_ms(lease->loop);
     scripts_run(lease->scripts, SCRIPT_RENEW, args, 1, sizeof(args) / sizeof(*args), on_renewed,
@@ -161,9 +224,25 @@ bool lease_renew(struct lease *lease)
     return true;
 }
 
-void lease_doubt(struct lease *lease)
+static void add_former(struct lease *lease)
 {
-    lease->held = false;
+    struct text rest = lease_former(lease);
+    struct text oldest = lease_list_next(&rest);
+    size_t count = 0;
+
+    while (lease_list_next(&rest).len > 0)
+        count++;
+    if (count + 1 >= LEASE_FORMER_MAX)
+        list_remove(&lease->former, oldest);
+    list_add(&lease->former, lease_incarnation(lease));
+}
+
+void lease_rename(struct lease *lease)
+{
+    if (lease->claimed)
+        add_former(lease);
+    lease->stale = lease->busy;
+    draw_incarnation(lease);
 }
 
 static void on_removed(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
@@ -192,30 +271,22 @@ struct text lease_incarnation(const struct lease *lease)
     return builder_text(&lease->incarnation);
 }
 
-bool lease_is_live(const struct lease *lease, struct text incarnation)
+struct text lease_former(const struct lease *lease)
 {
-    return map_get(lease->live, incarnation) != NULL;
+    return builder_text(&lease->former);
 }
 
-struct visit {
-    lease_visit_cb *visit;
-    void *arg;
-};
-
-static void visit_name(void *arg, struct text incarnation, void *value)
+void lease_forget_former(struct lease *lease, struct text incarnation)
 {
-    const struct visit *visit = arg;
-
-    (void)value;
-    visit->visit(visit->arg, incarnation);
+    list_remove(&lease->former, incarnation);
 }
 
-void lease_each_live(const struct lease *lease, lease_visit_cb *visit, void *arg)
+struct text lease_live(const struct lease *lease)
 {
-    map_each(lease->live, visit_name, &(struct visit){visit, arg});
+    return builder_text(&lease->live);
 }
 
-size_t lease_live_count(const struct lease *lease)
+struct text lease_others(const struct lease *lease)
 {
-    return map_size(lease->live);
+    return builder_text(&lease->others);
 }

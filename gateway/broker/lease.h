@@ -6,11 +6,16 @@
  * (scripts/renew.lua) serves all users of a gateway, and brings the list of live incarnations.
  *
  *     to be claimed ──claim──► has a lease ──renewal finds it gone──► another name, to be claimed
- *           └──claim unanswered: another name, because it may have run──┘
+ *           │                         └──────connection lost───────────────► the same
+ *           └──claim unanswered: another name, because it may have run
+ *
+ * A connection that was lost is a reason, because nobody knows which of its last commands ran, nor
+ * whether the Redis behind the next one remembers all that was answered: what is registered under
+ * the old name may be too much, and goes with it. Until that is done the former name is kept alive,
+ * so that nobody looks offline meanwhile.
  *
  * A lease that has expired is renewed like any other as long as its member is there. An expired
- * member stays in the set, and is no live incarnation, until whoever cleans up after the dead
- * removes it: nobody does yet. */
+ * member is no live incarnation; the reaper (reaper.h) removes it. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +28,9 @@
 #include "broker/scripts.h"
 
 #define LEASE_MS 10000
+#define LEASE_DEAD_PREFIX "dead:" /* of a member that is being cleaned up after */
+#define LEASE_FORMER_MAX 16 /* more than that, of the oldest, expire and are cleaned up by others  \
+                             */
 
 struct lease;
 
@@ -47,9 +55,9 @@ void lease_free(struct lease *lease);
 /* Claims or renews. False, and nothing is sent, while the last one has no outcome. */
 bool lease_renew(struct lease *lease);
 
-/* Until the next renewal is answered the lease is not held: the connection was lost, and what is
- * behind the next one need not be the same Redis. */
-void lease_doubt(struct lease *lease);
+/* Takes another name, to be claimed; the one that it has now becomes a former one when it had a
+ * lease. What comes of a renewal that is under way is LEASE_UNKNOWN. */
+void lease_rename(struct lease *lease);
 
 /* Gives it back: the last command of this gateway. Nobody is told what came of it. */
 void lease_remove(struct lease *lease, struct connection *commands);
@@ -61,10 +69,19 @@ bool lease_is_held(const struct lease *lease);
 /* Valid until the incarnation changes: copy it to keep it. */
 struct text lease_incarnation(const struct lease *lease);
 
-/* Whether the lease of `incarnation` was good at the last answered renewal: a name that is not
- * there may have come since. During one's own outage this grows old, up to any age. */
-bool lease_is_live(const struct lease *lease, struct text incarnation);
-/* Those of lease_is_live(), in no order; the texts live until the visit returns. */
-typedef void lease_visit_cb(void *arg, struct text incarnation);
-void lease_each_live(const struct lease *lease, lease_visit_cb *visit, void *arg);
-size_t lease_live_count(const struct lease *lease);
+/* The former incarnations of this process whose registrations are not cleaned up yet, the oldest
+ * first; each between blanks, or empty. Valid until the next change. */
+struct text lease_former(const struct lease *lease);
+void lease_forget_former(struct lease *lease, struct text incarnation);
+
+/* As of the last answered renewal: the live incarnations, and the other members of the set (expired
+ * ones, and `dead:…` of those that are being cleaned up after). Each between blanks; valid until
+ * the next renewal is answered. A name that is not there may have come since. During one's own
+ * outage this grows old, up to any age. */
+struct text lease_live(const struct lease *lease);
+struct text lease_others(const struct lease *lease);
+
+/* Whether `name` is in one of these lists. */
+bool lease_list_has(struct text list, struct text name);
+/* Takes the next name off the front of `list`; empty at its end. */
+struct text lease_list_next(struct text *list);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker/command.h"
 #include "embedded/accept_lua.h"
+#include "embedded/presence_lua.h"
 #include "embedded/renew_lua.h"
 
 #define SHA1_HEX_LEN 40
@@ -36,16 +37,20 @@ struct call {
     void *arg;
 };
 
+static void set_source(struct scripts *scripts, enum script_name which, const char *name,
+                       const unsigned char *source, size_t size)
+{
+    scripts->list[which] =
+        (struct script){.scripts = scripts, .name = name, .source = {(const char *)source, size}};
+}
+
 struct scripts *scripts_new(void)
 {
     struct scripts *scripts = memory_alloc(sizeof(*scripts));
 
-    scripts->list[SCRIPT_ACCEPT] =
-        (struct script){.scripts = scripts,
-                        .name = "accept",
-                        .source = {(const char *)accept_lua, ACCEPT_LUA_SIZE}};
-    scripts->list[SCRIPT_RENEW] = (struct script){
-        .scripts = scripts, .name = "renew", .source = {(const char *)renew_lua, RENEW_LUA_SIZE}};
+    set_source(scripts, SCRIPT_ACCEPT, "accept", accept_lua, ACCEPT_LUA_SIZE);
+    set_source(scripts, SCRIPT_PRESENCE, "presence", presence_lua, PRESENCE_LUA_SIZE);
+    set_source(scripts, SCRIPT_RENEW, "renew", renew_lua, RENEW_LUA_SIZE);
     return scripts;
 }
 

@@ -88,6 +88,8 @@ void world_start_broker(struct world *world)
         .address = &world->address,
         .keys = world->keys,
         .id = TEXT("gateway-1"),
+        .tell_presence = true,
+        .seen_ttl_ms = WORLD_SEEN_TTL_MS,
         .command_timeout_ms = WORLD_TIMEOUT_MS,
         .bounds = {WORLD_MAX_PENDING, WORLD_MAX_BYTES, WORLD_CONGESTION, WORLD_CONGESTION_BYTES},
         .events = &EVENTS,

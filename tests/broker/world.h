@@ -9,6 +9,7 @@
 #include "redis_server.h"
 
 #define WORLD_TIMEOUT_MS 300 /* of a command */
+#define WORLD_SEEN_TTL_MS 60000
 #define WORLD_MAX_PENDING 1000
 #define WORLD_CONGESTION 600
 #define WORLD_CONGESTION_BYTES (600 * 1024)
@@ -77,3 +78,4 @@ Suite *beats_suite(void);
 Suite *channels_suite(void);
 Suite *commands_suite(void);
 Suite *outages_suite(void);
+Suite *presence_suite(void);

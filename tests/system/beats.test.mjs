@@ -148,7 +148,8 @@ describe('a connection that leads nowhere', () => {
     await redis.cli('REPLICAOF', 'NO', 'ONE');
     await healed(t, gateway, { from, since, limit: BACKOFF_MS });
     await assertTalkToOneself(alice);
-    assert.deepEqual([incarnation(gateway), ...await gateways(redis)], [was, was]);
+    assert.notEqual(incarnation(gateway), was); // its connection for commands was another
+    assert.ok((await gateways(redis)).includes(incarnation(gateway)));
   });
 
   test('Redis is slow for less than two beats: unknown for senders, and no outage', async () => {

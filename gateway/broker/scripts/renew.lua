@@ -6,22 +6,28 @@
 -- ARGV[2]  for how many ms from now
 -- ARGV[3]  'claim': its first lease, which nobody may have already
 --          'renew': only what is still there, expired or not
+-- ARGV[4]  its former incarnations, with blanks between them: kept alive where they are still there,
+--          while its sessions are registered under the new name
 --
--- Answers {1 when it has the lease now, else 0; then every incarnation whose lease has not expired}.
--- `dead:…` members, of gateways that are being cleaned up after, are no incarnations.
+-- Answers {1 when it has the lease now, else 0; the incarnations whose lease has not expired; the
+-- other members: expired ones, and `dead:…` of those that are being cleaned up after}.
 --
 -- allow-oom: or over maxmemory every gateway would be taken for dead.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local is_there = redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= false
-local answer = {0}
-if is_there == (ARGV[3] == 'renew') then
+local has_lease = is_there == (ARGV[3] == 'renew')
+if has_lease then
   redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-  answer[1] = 1
-end
-for _, name in ipairs(redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE')) do
-  if string.sub(name, 1, 5) ~= 'dead:' then
-    answer[#answer + 1] = name
+  for former in string.gmatch(ARGV[4], '%S+') do
+    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], former)
   end
 end
-return answer
+local live, others = {}, {}
+local members = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for i = 1, #members, 2 do
+  local is_live = tonumber(members[i + 1]) > now and string.sub(members[i], 1, 5) ~= 'dead:'
+  local list = is_live and live or others
+  list[#list + 1] = members[i]
+end
+return {has_lease and 1 or 0, live, others}
