@@ -32,19 +32,7 @@ struct listener {
     size_t messages;
     size_t wanted; /* 0: no end */
     int64_t timeout_ms;
-    bool ending; /* we are closing: the connection's end is no failure */
 };
-
-static void end(struct listener *listener)
-{
-    listener->ending = true;
-    client_close(listener->session.client, 1000, "");
-}
-
-static void on_opened(void *arg)
-{
-    (void)arg;
-}
 
 static void on_message(void *arg, struct text frame)
 {
@@ -55,16 +43,7 @@ static void on_message(void *arg, struct text frame)
         return;
     listener->messages++;
     if (listener->messages == listener->wanted)
-        end(listener);
-}
-
-static void on_closed(void *arg, const struct client_end *how)
-{
-    struct listener *listener = arg;
-
-    if (!listener->ending)
-        session_fail_closed(&listener->session, how);
-    session_stop(&listener->session);
+        session_end(&listener->session);
 }
 
 static void on_interrupt(evutil_socket_t number, short what, void *arg)
@@ -73,9 +52,9 @@ static void on_interrupt(evutil_socket_t number, short what, void *arg)
 
     (void)number;
     (void)what;
-    if (listener->ending) /* the second time: do not wait for the gateway */
+    if (listener->session.ending) /* the second time: do not wait for the gateway */
         session_stop(&listener->session);
-    end(listener);
+    session_end(&listener->session);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
@@ -84,7 +63,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!listener->ending)
+    if (!listener->session.ending)
         session_fail(&listener->session, "after %lld ms, messages received: %zu",
                      (long long)listener->timeout_ms, listener->messages);
     session_stop(&listener->session);
@@ -110,7 +89,7 @@ static void run(struct listener *listener)
 
 int listen_run(int argc, char **argv)
 {
-    static const struct client_handler handler = {on_opened, on_message, on_closed};
+    static const struct session_handler handler = {.message = on_message};
     struct listener listener = {.session = {.program = PROGRAM}};
     const char *url = session_default_url();
     const char *device = NULL;

@@ -51,7 +51,6 @@ struct sender {
     const char *content; /* NULL: lines of standard input */
     bool json;
     bool input_ended;
-    bool ending; /* we are closing: the connection's end is no failure */
     int64_t timeout_ms;
     struct evbuffer *lines; /* read, and not sent yet */
     struct event *input;
@@ -127,8 +126,7 @@ static void proceed(struct sender *sender)
         free(line);
     }
     if (sender->input_ended && sender->in_flight == 0) {
-        sender->ending = true;
-        client_close(sender->session.client, 1000, "");
+        session_end(&sender->session);
     } else if (!sender->input_ended && sender->in_flight < IN_FLIGHT_MAX) {
         event_add(sender->input, NULL);
     } else {
@@ -197,15 +195,6 @@ static void on_message(void *arg, struct text frame)
         proceed(sender);
 }
 
-static void on_closed(void *arg, const struct client_end *end)
-{
-    struct sender *sender = arg;
-
-    if (!sender->ending)
-        session_fail_closed(&sender->session, end);
-    session_stop(&sender->session);
-}
-
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     struct sender *sender = arg;
@@ -219,7 +208,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
 static void run(struct sender *sender, const char *url, const char *user)
 {
-    static const struct client_handler handler = {on_opened, on_message, on_closed};
+    static const struct session_handler handler = {on_opened, on_message};
 
     if (session_open(&sender->session, url, user, DEVICE, sender->timeout_ms, &handler, sender)) {
         struct event_base *base = sender->session.base;

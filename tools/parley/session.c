@@ -31,7 +31,8 @@ void session_fail(struct session *session, const char *format, ...)
     session->status = STATUS_FAILED;
 }
 
-void session_fail_closed(struct session *session, const struct client_end *end)
+/* Why and how the connection ended. */
+static void fail_closed(struct session *session, const struct client_end *end)
 {
     const char *authority = session->url.authority;
 
@@ -41,6 +42,30 @@ void session_fail_closed(struct session *session, const struct client_end *end)
     else
         session_fail(session, "the connection to %s was closed (%d): %.*s", authority, end->code,
                      (int)end->reason.len, end->reason.len > 0 ? end->reason.at : "");
+}
+
+static void on_opened(void *arg)
+{
+    const struct session *session = arg;
+
+    if (session->handler->opened)
+        session->handler->opened(session->arg);
+}
+
+static void on_message(void *arg, struct text frame)
+{
+    const struct session *session = arg;
+
+    session->handler->message(session->arg, frame);
+}
+
+static void on_closed(void *arg, const struct client_end *end)
+{
+    struct session *session = arg;
+
+    if (!session->ending)
+        fail_closed(session, end);
+    session_stop(session);
 }
 
 /* poll(2) rather than epoll: standard input may be a file, and there is one connection. */
@@ -56,18 +81,21 @@ static struct event_base *make_base(void)
 }
 
 bool session_open(struct session *session, const char *url, const char *user, const char *device,
-                  int64_t timeout_ms, const struct client_handler *handler, void *arg)
+                  int64_t timeout_ms, const struct session_handler *handler, void *arg)
 {
+    static const struct client_handler client_handler = {on_opened, on_message, on_closed};
     struct client_options options = {
         .url = &session->url,
         .max_message = MESSAGE_MAX,
         .timeout_ms = timeout_ms,
-        .handler = handler,
-        .arg = arg,
+        .handler = &client_handler,
+        .arg = session,
     };
     const char *wrong = url_parse(&session->url, url);
     char *target;
 
+    session->handler = handler;
+    session->arg = arg;
     if (wrong) {
         session_fail(session, "--url %s: %s", url, wrong);
         session->status = STATUS_USAGE;
@@ -99,6 +127,12 @@ void session_clear(struct session *session)
     if (session->base)
         event_base_free(session->base);
     url_clear(&session->url);
+}
+
+void session_end(struct session *session)
+{
+    session->ending = true;
+    client_close(session->client, 1000, "");
 }
 
 void session_stop(struct session *session)
