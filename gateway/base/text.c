@@ -14,6 +14,14 @@ bool text_equal(struct text left, struct text right)
     return left.len == right.len && (left.len == 0 || memcmp(left.at, right.at, left.len) == 0);
 }
 
+int text_compare(struct text left, struct text right)
+{
+    size_t len = left.len < right.len ? left.len : right.len;
+    int order = len > 0 ? memcmp(left.at, right.at, len) : 0;
+
+    return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
+}
+
 bool text_starts_with(struct text whole, struct text prefix)
 {
     return whole.len >= prefix.len && text_equal((struct text){whole.at, prefix.len}, prefix);

@@ -23,6 +23,7 @@ struct text text_of(const char *string); /* NULL gives an empty text */
 
 /* Bytes compare as bytes: no case, no locale, no normalization. */
 bool text_equal(struct text left, struct text right);
+int text_compare(struct text left, struct text right); /* as memcmp(3); a beginning comes first */
 bool text_starts_with(struct text whole, struct text prefix);
 
 /* Takes the bytes up to the first `separator` off the front of `rest` and returns them; the

@@ -22,6 +22,18 @@ START_TEST(texts_compare_as_bytes)
 }
 END_TEST
 
+START_TEST(texts_are_ordered_as_bytes)
+{
+    ck_assert_int_eq(text_compare(TEXT("a"), TEXT("a")), 0);
+    ck_assert_int_eq(text_compare((struct text){0}, TEXT("")), 0);
+    ck_assert_int_lt(text_compare(TEXT("a"), TEXT("b")), 0);
+    ck_assert_int_gt(text_compare(TEXT("b"), TEXT("aa")), 0);
+    ck_assert_int_lt(text_compare(TEXT("a"), TEXT("aa")), 0);
+    ck_assert_int_gt(text_compare(TEXT("a"), (struct text){0}), 0);
+    ck_assert_int_gt(text_compare(TEXT("\xc3"), TEXT("z")), 0); /* unsigned */
+}
+END_TEST
+
 START_TEST(split_takes_parts_off_the_front)
 {
     struct text rest = TEXT("a::bc");
@@ -210,6 +222,7 @@ int main(void)
     TCase *tests = tcase_create("text");
     tcase_set_timeout(tests, 60); /* three million sequences, also under a sanitizer */
     tcase_add_test(tests, texts_compare_as_bytes);
+    tcase_add_test(tests, texts_are_ordered_as_bytes);
     tcase_add_test(tests, split_takes_parts_off_the_front);
     tcase_add_test(tests, utf8_of_three_bytes_or_less_is_exactly_the_code_points);
     tcase_add_test(tests, utf8_of_four_bytes_ends_at_10ffff);

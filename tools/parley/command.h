@@ -4,3 +4,6 @@
 
 int listen_run(int argc, char **argv);
 int send_run(int argc, char **argv);
+int gateways_run(int argc, char **argv);
+int presence_run(int argc, char **argv);
+int why_run(int argc, char **argv);

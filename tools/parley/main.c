@@ -1,4 +1,4 @@
-/* parley: a Parley session in a terminal. */
+/* parley: a Parley session in a terminal, and what Redis knows of gateways and users. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,9 @@ static const struct {
 } commands[] = {
     {"listen", "print what a user receives", listen_run},
     {"send", "send messages as a user", send_run},
+    {"gateways", "print which gateways are alive", gateways_run},
+    {"presence", "print who is online, and where", presence_run},
+    {"why", "print why a user does or does not receive", why_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -22,8 +25,10 @@ static void print_help(void)
     puts("usage: parley COMMAND [FLAGS]\n\ncommands:");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-    puts("\n`parley COMMAND --help` lists a command's flags. The gateway is named by --url or by\n"
-         "the environment's PARLEY_URL. Exit status: 0 done, 1 failed, 2 wrong usage.");
+    puts("\n`parley COMMAND --help` lists a command's flags. listen and send ask a gateway, named "
+         "by\n"
+         "--url or the environment's PARLEY_URL; the others ask Redis, named by --redis or\n"
+         "PARLEY_REDIS. Exit status: 0 done, 1 failed, 2 wrong usage.");
 }
 
 int main(int argc, char **argv)
