@@ -44,6 +44,13 @@ struct gateway {
     bool broker_stopping;
 };
 
+static void session_leaves(void *arg, struct session *session)
+{
+    struct gateway *gateway = arg;
+
+    attach_left(gateway->attach, session);
+}
+
 static void user_comes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
@@ -101,6 +108,13 @@ static void broker_subscribed(void *arg, struct text user)
     attach_subscribed(gateway->attach, user);
 }
 
+static void broker_registered(void *arg, struct text user, uint64_t number, bool admitted)
+{
+    struct gateway *gateway = arg;
+
+    attach_registered(gateway->attach, user, number, admitted);
+}
+
 static void broker_published(void *arg, struct text user, struct text bytes)
 {
     struct gateway *gateway = arg;
@@ -119,6 +133,7 @@ static const struct broker_events broker_events = {
     .up = broker_up,
     .down = broker_down,
     .subscribed = broker_subscribed,
+    .registered = broker_registered,
     .published = broker_published,
     .relieved = broker_relieved,
 };
@@ -153,7 +168,7 @@ static void build_broker(struct gateway *gateway)
 static void build_registry(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
-    struct registry_events events = {user_comes, user_goes, stop_broker, gateway};
+    struct registry_events events = {session_leaves, user_comes, user_goes, stop_broker, gateway};
 
     gateway->keepalive = keepalive_new(gateway->loop, config->ping_ms, config->pong_timeout_ms,
                                        ping_session, drop_session);

@@ -31,6 +31,17 @@ static void on_subscribed(void *arg, struct text user)
     builder_append(&world->last_user, user);
 }
 
+static void on_registered(void *arg, struct text user, uint64_t number, bool admitted)
+{
+    struct world *world = arg;
+
+    ck_assert(broker_is_registered(world->broker, user, number) == admitted);
+    if (admitted)
+        world->registered++;
+    else
+        world->refused++;
+}
+
 static void on_published(void *arg, struct text user, struct text bytes)
 {
     struct world *world = arg;
@@ -52,6 +63,7 @@ static const struct broker_events EVENTS = {
     .up = on_up,
     .down = on_down,
     .subscribed = on_subscribed,
+    .registered = on_registered,
     .published = on_published,
     .relieved = on_relieved,
 };

@@ -28,6 +28,8 @@ struct world {
     unsigned ups;
     unsigned downs;
     unsigned subscribed;
+    unsigned registered;
+    unsigned refused;
     unsigned published;
     unsigned relieved;
     struct builder last_user; /* of subscribed() or published() */
