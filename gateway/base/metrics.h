@@ -60,7 +60,8 @@ struct builder;
       "Beats that did not come back, or lease renewals that were refused")                         \
     X(LEASES_CLAIMED, COUNTER, "parley_leases_claimed_total", NULL,                                \
       "Incarnations of this process: above 1, its lease was gone")                                 \
-    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", NULL, "Channels subscribed in Redis")          \
+    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", "channel",                                     \
+      "Channels subscribed in Redis: of users that are here, and of whom they watch")              \
     X(OUTPUT_BYTES, GAUGE, "parley_output_bytes", NULL, "Bytes queued for sessions")
 
 #define METRICS_ENUM(symbol, kind, name, label, help) METRIC_##symbol,

@@ -82,7 +82,7 @@ static void go_live_when_subscribed(void *arg, struct session *session)
     if (session_state(session) != SESSION_OPENING)
         return;
     for (size_t i = 0; i < session_user_count(session); i++)
-        if (!broker_is_subscribed(attach->settings.broker, session_user(session, i)))
+        if (!broker_is_subscribed(attach->settings.broker, BROKER_USER, session_user(session, i)))
             return;
     session_set_live(session);
     welcome(attach, session);
