@@ -55,14 +55,14 @@ static void user_comes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    broker_subscribe(gateway->broker, user);
+    broker_subscribe(gateway->broker, BROKER_USER, user);
 }
 
 static void user_goes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    broker_unsubscribe(gateway->broker, user);
+    broker_unsubscribe(gateway->broker, BROKER_USER, user);
 }
 
 static void broker_stopped(void *arg)
@@ -101,11 +101,12 @@ static void broker_down(void *arg)
     attach_broker_lost(gateway->attach);
 }
 
-static void broker_subscribed(void *arg, struct text user)
+static void broker_subscribed(void *arg, enum broker_channel channel, struct text user)
 {
     struct gateway *gateway = arg;
 
-    attach_subscribed(gateway->attach, user);
+    if (channel == BROKER_USER)
+        attach_subscribed(gateway->attach, user);
 }
 
 static void broker_registered(void *arg, struct text user, uint64_t number, bool admitted)
@@ -115,11 +116,13 @@ static void broker_registered(void *arg, struct text user, uint64_t number, bool
     attach_registered(gateway->attach, user, number, admitted);
 }
 
-static void broker_published(void *arg, struct text user, struct text bytes)
+static void broker_published(void *arg, enum broker_channel channel, struct text user,
+                             struct text bytes)
 {
     struct gateway *gateway = arg;
 
-    deliver_published(gateway->deliver, user, bytes);
+    if (channel == BROKER_USER)
+        deliver_published(gateway->deliver, user, bytes);
 }
 
 static void broker_relieved(void *arg)

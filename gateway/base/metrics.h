@@ -67,7 +67,8 @@ struct builder;
     X(INCARNATIONS_CLEANED, COUNTER, "parley_incarnations_cleaned_total", NULL,                    \
       "Dead or former gateways that this one cleaned up after")                                    \
     X(USERS_CLEANED, COUNTER, "parley_users_cleaned_total", NULL, "Users of those")                \
-    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", NULL, "Channels subscribed in Redis")          \
+    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", "channel",                                     \
+      "Channels subscribed in Redis: of users that are here, and of whom they watch")              \
     X(OUTPUT_BYTES, GAUGE, "parley_output_bytes", NULL, "Bytes queued for sessions")
 
 #define METRICS_ENUM(symbol, kind, name, label, help) METRIC_##symbol,

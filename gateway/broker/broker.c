@@ -377,19 +377,20 @@ bool broker_is_registered(const struct broker *broker, struct text user, uint64_
     return roster_has(broker->roster, user, number);
 }
 
-void broker_subscribe(struct broker *broker, struct text user)
+void broker_subscribe(struct broker *broker, enum broker_channel channel, struct text user)
 {
-    subscriptions_subscribe(broker->subscriptions, user);
+    subscriptions_subscribe(broker->subscriptions, channel, user);
 }
 
-void broker_unsubscribe(struct broker *broker, struct text user)
+void broker_unsubscribe(struct broker *broker, enum broker_channel channel, struct text user)
 {
-    subscriptions_unsubscribe(broker->subscriptions, user);
+    subscriptions_unsubscribe(broker->subscriptions, channel, user);
 }
 
-bool broker_is_subscribed(const struct broker *broker, struct text user)
+bool broker_is_subscribed(const struct broker *broker, enum broker_channel channel,
+                          struct text user)
 {
-    return subscriptions_has(broker->subscriptions, user);
+    return subscriptions_has(broker->subscriptions, channel, user);
 }
 
 void broker_flush_subscriptions(struct broker *broker)

@@ -1,4 +1,4 @@
-/* broker/broker.h: the face of Redis: commands, scripts and the channels of users.
+/* broker/broker.h: the face of Redis: commands, scripts and channels.
  *
  * Two connections, one for commands and one for subscriptions, each made again for ever with
  * jittered backoff. What hiredis is stays in this folder. The broker is up while commands are
@@ -31,17 +31,24 @@ enum broker_outcome {
     BROKER_UNANSWERED, /* handed over and not answered in time: nobody knows */
 };
 
+/* What a channel is for. Each user has one of each kind. */
+enum broker_channel {
+    BROKER_USER,            /* what the user's clients get */
+    BROKER_PRESENCE_EVENTS, /* that the user comes or goes, for who watches */
+    BROKER_CHANNEL_COUNT
+};
+
 struct broker_events {
     /* Readiness changed. */
     void (*up)(void *arg);
     void (*down)(void *arg);
     /* Redis confirmed the subscription of this user's channel, also each time it is made anew. */
-    void (*subscribed)(void *arg, struct text user);
+    void (*subscribed)(void *arg, enum broker_channel channel, struct text user);
     /* The session that broker_register() named is registered, also each time it is made anew; or
      * not `admitted`, because the user has as many sessions as are allowed: unregister it. */
     void (*registered)(void *arg, struct text user, uint64_t number, bool admitted);
     /* Bytes arrived on this user's channel; both texts live until the callback returns. */
-    void (*published)(void *arg, struct text user, struct text bytes);
+    void (*published)(void *arg, enum broker_channel channel, struct text user, struct text bytes);
     /* Congested before, and not now: who was told to wait may go on. */
     void (*relieved)(void *arg);
 };
@@ -90,13 +97,14 @@ struct text broker_incarnation(const struct broker *broker);
  * broker. */
 void broker_stop(struct broker *broker, loop_cb *done, void *arg);
 
-/* Wants this user's channel, once: calling it for a wanted one does nothing. Gathered per turn of
- * the loop, hundreds of channels a command; what is taken back in the same turn does not leave, so
- * that subscribed() is not called again for a channel that stayed confirmed. */
-void broker_subscribe(struct broker *broker, struct text user);
-void broker_unsubscribe(struct broker *broker, struct text user);
+/* Wants this channel of the user, once: calling it for a wanted one does nothing. Gathered per turn
+ * of the loop, hundreds of channels a command; what is taken back in the same turn does not leave,
+ * so that subscribed() is not called again for a channel that stayed confirmed. */
+void broker_subscribe(struct broker *broker, enum broker_channel channel, struct text user);
+void broker_unsubscribe(struct broker *broker, enum broker_channel channel, struct text user);
 /* True when Redis has confirmed it on the connection that exists now. */
-bool broker_is_subscribed(const struct broker *broker, struct text user);
+bool broker_is_subscribed(const struct broker *broker, enum broker_channel channel,
+                          struct text user);
 /* Hands the gathered SUBSCRIBE to the kernel now: before an upgrade is answered, so that nothing
  * sent after the answer can reach Redis before it. (Redis serves the sockets that are ready
  * together in an order of its own, though: what reaches it within the same turn of its loop, on

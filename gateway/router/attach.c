@@ -69,7 +69,7 @@ static void go_live_when_ready(void *arg, struct session *session)
     if (session_state(session) != SESSION_OPENING)
         return;
     for (size_t i = 0; i < session_user_count(session); i++)
-        if (!broker_is_subscribed(attach->settings.broker, session_user(session, i)) ||
+        if (!broker_is_subscribed(attach->settings.broker, BROKER_USER, session_user(session, i)) ||
             !broker_is_registered(attach->settings.broker, session_user(session, i),
                                   session_number(session)))
             return;

@@ -32,6 +32,7 @@ struct world {
     unsigned refused;
     unsigned published;
     unsigned relieved;
+    enum broker_channel last_channel;
     struct builder last_user; /* of subscribed() or published() */
     struct builder last_bytes;
 };
