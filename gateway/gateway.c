@@ -44,18 +44,25 @@ struct gateway {
     bool broker_stopping;
 };
 
+static void session_leaves(void *arg, struct session *session)
+{
+    struct gateway *gateway = arg;
+
+    attach_left(gateway->attach, session);
+}
+
 static void user_comes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    broker_subscribe(gateway->broker, user);
+    broker_subscribe(gateway->broker, BROKER_USER, user);
 }
 
 static void user_goes(void *arg, struct text user)
 {
     struct gateway *gateway = arg;
 
-    broker_unsubscribe(gateway->broker, user);
+    broker_unsubscribe(gateway->broker, BROKER_USER, user);
 }
 
 static void broker_stopped(void *arg)
@@ -94,18 +101,28 @@ static void broker_down(void *arg)
     attach_broker_lost(gateway->attach);
 }
 
-static void broker_subscribed(void *arg, struct text user)
+static void broker_subscribed(void *arg, enum broker_channel channel, struct text user)
 {
     struct gateway *gateway = arg;
 
-    attach_subscribed(gateway->attach, user);
+    if (channel == BROKER_USER)
+        attach_subscribed(gateway->attach, user);
 }
 
-static void broker_published(void *arg, struct text user, struct text bytes)
+static void broker_registered(void *arg, struct text user, uint64_t number, bool admitted)
 {
     struct gateway *gateway = arg;
 
-    deliver_published(gateway->deliver, user, bytes);
+    attach_registered(gateway->attach, user, number, admitted);
+}
+
+static void broker_published(void *arg, enum broker_channel channel, struct text user,
+                             struct text bytes)
+{
+    struct gateway *gateway = arg;
+
+    if (channel == BROKER_USER)
+        deliver_published(gateway->deliver, user, bytes);
 }
 
 static void broker_relieved(void *arg)
@@ -119,6 +136,7 @@ static const struct broker_events broker_events = {
     .up = broker_up,
     .down = broker_down,
     .subscribed = broker_subscribed,
+    .registered = broker_registered,
     .published = broker_published,
     .relieved = broker_relieved,
 };
@@ -153,7 +171,7 @@ static void build_broker(struct gateway *gateway)
 static void build_registry(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
-    struct registry_events events = {user_comes, user_goes, stop_broker, gateway};
+    struct registry_events events = {session_leaves, user_comes, user_goes, stop_broker, gateway};
 
     gateway->keepalive = keepalive_new(gateway->loop, config->ping_ms, config->pong_timeout_ms,
                                        ping_session, drop_session);

@@ -60,7 +60,15 @@ struct builder;
       "Beats that did not come back, or lease renewals that were refused")                         \
     X(LEASES_CLAIMED, COUNTER, "parley_leases_claimed_total", NULL,                                \
       "Incarnations of this process: above 1, its lease was gone")                                 \
-    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", NULL, "Channels subscribed in Redis")          \
+    X(REGISTERED_SESSIONS, GAUGE, "parley_registered_sessions", NULL,                              \
+      "Sessions in the presence registry; one with two users counts twice")                        \
+    X(REGISTRATIONS, COUNTER, "parley_registrations_total", "result",                              \
+      "Sessions registered in Redis, or not, by what came of it")                                  \
+    X(INCARNATIONS_CLEANED, COUNTER, "parley_incarnations_cleaned_total", NULL,                    \
+      "Dead or former gateways that this one cleaned up after")                                    \
+    X(USERS_CLEANED, COUNTER, "parley_users_cleaned_total", NULL, "Users of those")                \
+    X(SUBSCRIPTIONS, GAUGE, "parley_subscriptions", "channel",                                     \
+      "Channels subscribed in Redis: of users that are here, and of whom they watch")              \
     X(OUTPUT_BYTES, GAUGE, "parley_output_bytes", NULL, "Bytes queued for sessions")
 
 #define METRICS_ENUM(symbol, kind, name, label, help) METRIC_##symbol,

@@ -11,6 +11,8 @@
 #include "broker/command.h"
 #include "broker/connection.h"
 #include "broker/internal.h"
+#include "broker/reaper.h"
+#include "broker/roster.h"
 #include "broker/schema.h"
 #include "broker/subscriptions.h"
 
@@ -24,6 +26,8 @@ struct broker {
     struct lease *lease;
     struct beat *beat;
     struct presence_calls *presence_calls;
+    struct roster *roster;
+    struct reaper *reaper;
     bool commands_usable;
     bool up;
 
@@ -66,7 +70,7 @@ static void update(void *arg)
     struct broker *broker = arg;
     bool up = !broker->stopping && broker->commands_usable &&
               subscriptions_are_renewed(broker->subscriptions) && lease_is_held(broker->lease) &&
-              beat_is_heard(broker->beat);
+              roster_is_renewed(broker->roster) && beat_is_heard(broker->beat);
 
     if (up == broker->up)
         return;
@@ -100,6 +104,8 @@ static void take_new_name(struct broker *broker)
 {
     subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
     beat_look_at_channel(broker->beat);
+    reaper_begin_anew(broker->reaper);
+    roster_begin_anew(broker->roster);
 }
 
 static void on_lost(void *arg)
@@ -108,7 +114,9 @@ static void on_lost(void *arg)
     broker->commands_usable = false;
     beat_set_usable(broker->beat, false);
     presence_calls_fail(broker->presence_calls);
-    if (!broker->stopping) {
+    if (broker->stopping) {
+        roster_begin_anew(broker->roster);
+    } else {
         lease_rename(broker->lease);
         take_new_name(broker);
     }
@@ -144,6 +152,25 @@ static void on_lease(void *arg, enum lease_answer answer)
         }
     }
     beat_take_lease(broker->beat, answer);
+    if (answer == LEASE_HELD) {
+        roster_set_leased(broker->roster);
+        reaper_look(broker->reaper, roster_is_renewed(broker->roster));
+    }
+    update(broker);
+}
+
+static void on_registered(void *arg, struct text user, uint64_t number, bool admitted)
+{
+    struct broker *broker = arg;
+    broker->settings.events->registered(broker->settings.arg, user, number, admitted);
+}
+
+static void on_roster_changed(void *arg)
+{
+    struct broker *broker = arg;
+
+    if (!broker->stopping && lease_is_held(broker->lease) && roster_is_renewed(broker->roster))
+        reaper_look(broker->reaper, true); /* what the former name left can go now */
     update(broker);
 }
 
@@ -181,6 +208,8 @@ void broker_append_trouble(const struct broker *broker, struct builder *out)
         builder_append_string(out, "not all channels are subscribed in Redis");
     } else if (!lease_is_held(broker->lease)) {
         builder_append_string(out, "Redis has not given or renewed this gateway's lease");
+    } else if (!roster_is_renewed(broker->roster)) {
+        builder_append_string(out, "not all sessions are registered in Redis");
     } else {
         builder_append_string(out, "no beat has come back from Redis");
     }
@@ -235,6 +264,25 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
         .seen_ttl_ms = settings->seen_ttl_ms,
     };
     broker->presence_calls = presence_calls_new(&presence);
+    const struct roster_settings roster = {
+        .keys = settings->keys,
+        .commands = broker->commands,
+        .scripts = broker->scripts,
+        .calls = broker->presence_calls,
+        .lease = broker->lease,
+        .registered = on_registered,
+        .changed = on_roster_changed,
+        .arg = broker,
+    };
+    broker->roster = roster_new(loop, &roster);
+    const struct reaper_settings reaper = {
+        .keys = settings->keys,
+        .commands = broker->commands,
+        .scripts = broker->scripts,
+        .calls = broker->presence_calls,
+        .lease = broker->lease,
+    };
+    broker->reaper = reaper_new(loop, &reaper);
     broker->subscriptions = subscriptions_new(loop, settings, &owner);
     subscriptions_set_own(broker->subscriptions, broker_incarnation(broker));
     const struct beat_settings beat = {
@@ -265,6 +313,17 @@ static void on_drained(void *arg)
         timer_start(broker->stop_timer, 0);
 }
 
+/* Whoever is still registered, or may be, needs the lease's end for others to clean up. */
+static void on_roster_drained(void *arg)
+{
+    struct broker *broker = arg;
+
+    if (roster_is_empty(broker->roster) && broker->commands_usable)
+        lease_remove(broker->lease, broker->commands);
+    connection_drain(broker->commands, on_drained, broker);
+    subscriptions_drain(broker->subscriptions, on_drained, broker);
+}
+
 void broker_stop(struct broker *broker, loop_cb *done, void *arg)
 {
     assert(!broker->stopping);
@@ -275,9 +334,10 @@ void broker_stop(struct broker *broker, loop_cb *done, void *arg)
     broker->draining = 2;
     timer_start(broker->stop_timer, broker->settings.command_timeout_ms);
     beat_stop(broker->beat);
-    lease_remove(broker->lease, broker->commands);
-    connection_drain(broker->commands, on_drained, broker);
-    subscriptions_drain(broker->subscriptions, on_drained, broker);
+    if (roster_is_empty(broker->roster))
+        on_roster_drained(broker);
+    else
+        roster_drain(broker->roster, on_roster_drained, broker);
 }
 
 void broker_free(struct broker *broker)
@@ -288,6 +348,8 @@ void broker_free(struct broker *broker)
     beat_stop(broker->beat);
     connection_free(broker->commands);
     presence_calls_fail(broker->presence_calls);
+    reaper_free(broker->reaper);
+    roster_free(broker->roster);
     presence_calls_free(broker->presence_calls);
     subscriptions_free(broker->subscriptions);
     beat_free(broker->beat);
@@ -298,21 +360,37 @@ void broker_free(struct broker *broker)
     free(broker);
 }
 
-/* ---- Channels ---- */
+/* ---- Sessions and channels ---- */
 
-void broker_subscribe(struct broker *broker, struct text user)
+void broker_register(struct broker *broker, const struct broker_session *session)
 {
-    subscriptions_subscribe(broker->subscriptions, user);
+    roster_add(broker->roster, session);
 }
 
-void broker_unsubscribe(struct broker *broker, struct text user)
+void broker_unregister(struct broker *broker, struct text user, uint64_t number)
 {
-    subscriptions_unsubscribe(broker->subscriptions, user);
+    roster_remove(broker->roster, user, number);
 }
 
-bool broker_is_subscribed(const struct broker *broker, struct text user)
+bool broker_is_registered(const struct broker *broker, struct text user, uint64_t number)
 {
-    return subscriptions_has(broker->subscriptions, user);
+    return roster_has(broker->roster, user, number);
+}
+
+void broker_subscribe(struct broker *broker, enum broker_channel channel, struct text user)
+{
+    subscriptions_subscribe(broker->subscriptions, channel, user);
+}
+
+void broker_unsubscribe(struct broker *broker, enum broker_channel channel, struct text user)
+{
+    subscriptions_unsubscribe(broker->subscriptions, channel, user);
+}
+
+bool broker_is_subscribed(const struct broker *broker, enum broker_channel channel,
+                          struct text user)
+{
+    return subscriptions_has(broker->subscriptions, channel, user);
 }
 
 void broker_flush_subscriptions(struct broker *broker)

@@ -5,8 +5,18 @@
 
 struct keys {
     char *prefix;
-    struct builder user_channel; /* what is in front of the user in every user's channel */
+    struct builder user_channel; /* what is in front of the user in every channel of the kind */
+    struct builder presence_events_channel;
 };
+
+/* PREFIX:KIND:{ */
+static void append_front(const char *prefix, const char *kind, struct builder *out)
+{
+    builder_append_string(out, prefix);
+    builder_append_char(out, ':');
+    builder_append_string(out, kind);
+    builder_append_string(out, ":{");
+}
 
 struct keys *keys_new(const char *prefix)
 {
@@ -14,8 +24,9 @@ struct keys *keys_new(const char *prefix)
 
     keys->prefix = memory_copy(prefix, strlen(prefix));
     builder_init(&keys->user_channel, SIZE_MAX);
-    builder_append_string(&keys->user_channel, prefix);
-    builder_append_string(&keys->user_channel, ":user:{");
+    append_front(prefix, "user", &keys->user_channel);
+    builder_init(&keys->presence_events_channel, SIZE_MAX);
+    append_front(prefix, "presence-events", &keys->presence_events_channel);
     return keys;
 }
 
@@ -24,25 +35,33 @@ void keys_free(struct keys *keys)
     if (keys == NULL)
         return;
     builder_clear(&keys->user_channel);
+    builder_clear(&keys->presence_events_channel);
     free(keys->prefix);
     free(keys);
 }
 
-void keys_user_channel(const struct keys *keys, struct text user, struct builder *out)
+static void append_channel(const struct builder *front, struct text user, struct builder *out)
 {
-    builder_append(out, builder_text(&keys->user_channel));
+    builder_append(out, builder_text(front));
     builder_append_key_part(out, user);
     builder_append_char(out, '}');
+}
+
+void keys_user_channel(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_channel(&keys->user_channel, user, out);
+}
+
+void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_channel(&keys->presence_events_channel, user, out);
 }
 
 /* PREFIX:KIND:{USER} */
 static void append_of_user(const struct keys *keys, const char *kind, struct text user,
                            struct builder *out)
 {
-    builder_append_string(out, keys->prefix);
-    builder_append_char(out, ':');
-    builder_append_string(out, kind);
-    builder_append_string(out, ":{");
+    append_front(keys->prefix, kind, out);
     builder_append_key_part(out, user);
     builder_append_char(out, '}');
 }
@@ -55,11 +74,6 @@ void keys_mailbox(const struct keys *keys, struct text user, struct builder *out
 void keys_presence(const struct keys *keys, struct text user, struct builder *out)
 {
     append_of_user(keys, "presence", user, out);
-}
-
-void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out)
-{
-    append_of_user(keys, "presence-events", user, out);
 }
 
 void keys_seen(const struct keys *keys, struct text user, struct builder *out)
@@ -92,13 +106,22 @@ void keys_schema(const struct keys *keys, struct builder *out)
     builder_append_string(out, ":schema");
 }
 
-bool keys_user_of_channel(const struct keys *keys, struct text channel, struct builder *out)
+static bool user_behind(struct text front, struct text channel, struct builder *out)
 {
-    struct text front = builder_text(&keys->user_channel);
-
     if (channel.len < front.len + 2 || !text_starts_with(channel, front) ||
         channel.at[channel.len - 1] != '}')
         return false;
     struct text encoded = {channel.at + front.len, channel.len - front.len - 1};
     return text_percent_decode(encoded, false, out);
+}
+
+bool keys_user_of_channel(const struct keys *keys, struct text channel, struct builder *out)
+{
+    return user_behind(builder_text(&keys->user_channel), channel, out);
+}
+
+bool keys_user_of_presence_events_channel(const struct keys *keys, struct text channel,
+                                          struct builder *out)
+{
+    return user_behind(builder_text(&keys->presence_events_channel), channel, out);
 }

@@ -26,6 +26,8 @@ void keys_gateway_users(const struct keys *keys, struct text incarnation, struct
 void keys_gateways(const struct keys *keys, struct builder *out); /* the set of leases */
 void keys_schema(const struct keys *keys, struct builder *out);
 
-/* The user whose channel this is, decoded into `out`. False when it is no user's channel. */
+/* The user whose channel this is, decoded into `out`. False when it is no channel of that kind. */
 MUST_USE bool keys_user_of_channel(const struct keys *keys, struct text channel,
                                    struct builder *out);
+MUST_USE bool keys_user_of_presence_events_channel(const struct keys *keys, struct text channel,
+                                                   struct builder *out);

@@ -29,8 +29,9 @@
 
 #define LEASE_MS 10000
 #define LEASE_DEAD_PREFIX "dead:" /* of a member that is being cleaned up after */
-#define LEASE_FORMER_MAX 16 /* more than that, of the oldest, expire and are cleaned up by others  \
-                             */
+#define LEASE_FORMER_MAX                                                                           \
+    16 /* more than that, of the oldest, expire and are cleaned up by others                       \
+        */
 
 struct lease;
 

@@ -8,7 +8,14 @@
 
 #include "broker/connection.h"
 
-enum script_name { SCRIPT_ACCEPT, SCRIPT_PRESENCE, SCRIPT_RENEW, SCRIPT_COUNT };
+enum script_name {
+    SCRIPT_ACCEPT,
+    SCRIPT_ENLIST,
+    SCRIPT_PRESENCE,
+    SCRIPT_REAP,
+    SCRIPT_RENEW,
+    SCRIPT_COUNT
+};
 
 #define SCRIPT_MAX_ARGS 13 /* keys and arguments of one call */
 

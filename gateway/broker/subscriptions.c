@@ -14,8 +14,10 @@
 #define BATCH 500 /* channels of one command: Redis serves nobody else meanwhile */
 _Static_assert(BATCH + 1 <= COMMAND_MAX_ARGS, "a batch is one command");
 
-/* One user's channel. It is freed when it is neither wanted nor anywhere in Redis or on the way. */
+/* One channel of one user. It is freed when it is neither wanted nor anywhere in Redis or on the
+ * way. */
 struct channel {
+    enum broker_channel kind;
     struct channel *next; /* in the queue */
     bool queued;
     bool wanted;
@@ -31,7 +33,7 @@ struct subscriptions {
     struct loop *loop;
     struct connection *connection;
     bool usable;
-    struct map *channels; /* user -> struct channel */
+    struct map *channels[BROKER_CHANNEL_COUNT]; /* of each kind: user -> struct channel */
     struct builder own_channel;
     bool own_confirmed;
 
@@ -43,11 +45,18 @@ struct subscriptions {
     size_t in_flight;    /* of all channels, the gateway's own too */
     int64_t progress_ms; /* when Redis confirmed something last */
     struct timer *stall;
-    size_t confirmed;
 
     struct builder names; /* of the channels of a batch; kept for its memory */
     struct builder user;  /* of the push that is being handled */
     struct subscriptions_owner owner;
+};
+
+static const struct {
+    void (*append_name)(const struct keys *keys, struct text user, struct builder *out);
+    bool (*read_name)(const struct keys *keys, struct text channel, struct builder *out);
+} KINDS[BROKER_CHANNEL_COUNT] = {
+    [BROKER_USER] = {keys_user_channel, keys_user_of_channel},
+    [BROKER_PRESENCE_EVENTS] = {keys_presence_events_channel, keys_user_of_presence_events_channel},
 };
 
 static struct text user_of(const struct channel *channel)
@@ -55,14 +64,12 @@ static struct text user_of(const struct channel *channel)
     return (struct text){channel->user, channel->user_len};
 }
 
-static void set_confirmed(struct subscriptions *subscriptions, struct channel *channel,
-                          bool confirmed)
+static void set_confirmed(struct channel *channel, bool confirmed)
 {
     if (channel->confirmed == confirmed)
         return;
     channel->confirmed = confirmed;
-    subscriptions->confirmed += confirmed ? 1 : (size_t)-1;
-    metrics_set(METRIC_SUBSCRIPTIONS, (int64_t)subscriptions->confirmed);
+    metrics_add_labelled(METRIC_SUBSCRIPTIONS, channel->kind, confirmed ? 1 : -1);
 }
 
 /* ---- Sending ---- */
@@ -111,7 +118,7 @@ static void free_if_unused(struct subscriptions *subscriptions, struct channel *
 {
     if (channel->wanted || channel->queued || channel->subscribed || channel->in_flight > 0)
         return;
-    map_remove(subscriptions->channels, user_of(channel));
+    map_remove(subscriptions->channels[channel->kind], user_of(channel));
     free(channel);
 }
 
@@ -130,12 +137,12 @@ static void send_batch(struct subscriptions *subscriptions)
                 break;
             subscribe = channel->wanted;
             size_t before = subscriptions->names.len;
-            keys_user_channel(subscriptions->settings.keys, user_of(channel),
-                              &subscriptions->names);
+            KINDS[channel->kind].append_name(subscriptions->settings.keys, user_of(channel),
+                                             &subscriptions->names);
             args[count++].len = subscriptions->names.len - before;
             channel->subscribed = subscribe;
             channel->in_flight++;
-            set_confirmed(subscriptions, channel, false);
+            set_confirmed(channel, false);
         }
         dequeue(subscriptions);
         free_if_unused(subscriptions, channel);
@@ -178,15 +185,17 @@ void subscriptions_flush(struct subscriptions *subscriptions)
 
 /* ---- What is wanted ---- */
 
-void subscriptions_subscribe(struct subscriptions *subscriptions, struct text user)
+void subscriptions_subscribe(struct subscriptions *subscriptions, enum broker_channel kind,
+                             struct text user)
 {
-    struct channel *channel = map_get(subscriptions->channels, user);
+    struct channel *channel = map_get(subscriptions->channels[kind], user);
 
     if (channel == NULL) {
         channel = memory_alloc(sizeof(*channel) + user.len);
+        channel->kind = kind;
         channel->user_len = user.len;
         memcpy(channel->user, user.at, user.len);
-        map_set(subscriptions->channels, user, channel);
+        map_set(subscriptions->channels[kind], user, channel);
     }
     if (channel->wanted)
         return;
@@ -194,9 +203,10 @@ void subscriptions_subscribe(struct subscriptions *subscriptions, struct text us
     enqueue(subscriptions, channel);
 }
 
-void subscriptions_unsubscribe(struct subscriptions *subscriptions, struct text user)
+void subscriptions_unsubscribe(struct subscriptions *subscriptions, enum broker_channel kind,
+                               struct text user)
 {
-    struct channel *channel = map_get(subscriptions->channels, user);
+    struct channel *channel = map_get(subscriptions->channels[kind], user);
 
     if (channel == NULL || !channel->wanted)
         return;
@@ -205,9 +215,10 @@ void subscriptions_unsubscribe(struct subscriptions *subscriptions, struct text 
     free_if_unused(subscriptions, channel);
 }
 
-bool subscriptions_has(const struct subscriptions *subscriptions, struct text user)
+bool subscriptions_has(const struct subscriptions *subscriptions, enum broker_channel kind,
+                       struct text user)
 {
-    const struct channel *channel = map_get(subscriptions->channels, user);
+    const struct channel *channel = map_get(subscriptions->channels[kind], user);
     return channel != NULL && channel->wanted && channel->confirmed;
 }
 
@@ -222,6 +233,12 @@ bool subscriptions_own_is_confirmed(const struct subscriptions *subscriptions)
 }
 
 /* ---- The connection came and went ---- */
+
+static void each_channel(struct subscriptions *subscriptions, map_visit_cb *visit)
+{
+    for (size_t kind = 0; kind < BROKER_CHANNEL_COUNT; kind++)
+        map_each(subscriptions->channels[kind], visit, subscriptions);
+}
 
 static void renew_channel(void *arg, struct text user, void *value)
 {
@@ -243,7 +260,7 @@ static void on_usable(void *arg)
     subscriptions->usable = true;
     subscriptions->renewing = 1;
     send_own(subscriptions, TEXT("SUBSCRIBE"), builder_text(&subscriptions->own_channel));
-    map_each(subscriptions->channels, renew_channel, subscriptions);
+    each_channel(subscriptions, renew_channel);
     send_queued(subscriptions);
 }
 
@@ -253,7 +270,7 @@ static void forget_channel(void *arg, struct text user, void *value)
     struct subscriptions *subscriptions = arg;
     struct channel *channel = value;
 
-    set_confirmed(subscriptions, channel, false);
+    set_confirmed(channel, false);
     channel->subscribed = false;
     channel->in_flight = 0;
     free_if_unused(subscriptions, channel);
@@ -269,11 +286,46 @@ static void on_lost(void *arg)
     timer_stop(subscriptions->stall);
     while (dequeue(subscriptions) != NULL)
         ;
-    map_each(subscriptions->channels, forget_channel, subscriptions);
+    each_channel(subscriptions, forget_channel);
     subscriptions->owner.changed(subscriptions->owner.arg);
 }
 
 /* ---- What Redis says ---- */
+
+/* Reads a channel's name; its user is in subscriptions->user then. BROKER_CHANNEL_COUNT when it is
+ * none of ours. */
+static enum broker_channel read_name(struct subscriptions *subscriptions, struct text name)
+{
+    size_t kind = 0;
+
+    for (; kind < BROKER_CHANNEL_COUNT; kind++) {
+        builder_reset(&subscriptions->user);
+        if (KINDS[kind].read_name(subscriptions->settings.keys, name, &subscriptions->user))
+            break;
+    }
+    return (enum broker_channel)kind;
+}
+
+static void confirm(struct subscriptions *subscriptions, struct text name)
+{
+    const struct broker_settings *settings = &subscriptions->settings;
+    enum broker_channel kind = read_name(subscriptions, name);
+    struct text user = builder_text(&subscriptions->user);
+    struct channel *channel =
+        kind == BROKER_CHANNEL_COUNT ? NULL : map_get(subscriptions->channels[kind], user);
+
+    if (channel == NULL)
+        return;
+    if (channel->in_flight > 0)
+        channel->in_flight--;
+    if (channel->in_flight == 0 && channel->subscribed) {
+        set_confirmed(channel, true);
+        if (channel->wanted)
+            settings->events->subscribed(settings->arg, kind, user);
+    } else {
+        free_if_unused(subscriptions, channel);
+    }
+}
 
 static void on_confirmation(struct subscriptions *subscriptions, struct text name)
 {
@@ -286,32 +338,22 @@ static void on_confirmation(struct subscriptions *subscriptions, struct text nam
         subscriptions->own_confirmed = true;
         changed = true;
     }
-    builder_reset(&subscriptions->user);
-    if (keys_user_of_channel(subscriptions->settings.keys, name, &subscriptions->user)) {
-        struct text user = builder_text(&subscriptions->user);
-        struct channel *channel = map_get(subscriptions->channels, user);
-        if (channel != NULL && channel->in_flight > 0)
-            channel->in_flight--;
-        if (channel != NULL && channel->in_flight == 0 && channel->subscribed) {
-            set_confirmed(subscriptions, channel, true);
-            if (channel->wanted)
-                subscriptions->settings.events->subscribed(subscriptions->settings.arg, user);
-        } else if (channel != NULL) {
-            free_if_unused(subscriptions, channel);
-        }
-    }
+    confirm(subscriptions, name);
     if (changed)
         subscriptions->owner.changed(subscriptions->owner.arg);
 }
 
 static void on_message(struct subscriptions *subscriptions, struct text name, struct text bytes)
 {
-    builder_reset(&subscriptions->user);
-    if (text_equal(name, builder_text(&subscriptions->own_channel)))
+    const struct broker_settings *settings = &subscriptions->settings;
+
+    if (text_equal(name, builder_text(&subscriptions->own_channel))) {
         subscriptions->owner.heard(subscriptions->owner.arg, bytes);
-    else if (keys_user_of_channel(subscriptions->settings.keys, name, &subscriptions->user))
-        subscriptions->settings.events->published(subscriptions->settings.arg,
-                                                  builder_text(&subscriptions->user), bytes);
+        return;
+    }
+    enum broker_channel kind = read_name(subscriptions, name);
+    if (kind != BROKER_CHANNEL_COUNT)
+        settings->events->published(settings->arg, kind, builder_text(&subscriptions->user), bytes);
 }
 
 static struct text text_of_reply(const struct redisReply *reply)
@@ -352,6 +394,7 @@ static void on_push(void *arg, const struct redisReply *reply)
 struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_settings *settings,
                                         const struct subscriptions_owner *owner)
 {
+    static const char *const labels[BROKER_CHANNEL_COUNT] = {"user", "presence"};
     struct subscriptions *subscriptions = memory_alloc(sizeof(*subscriptions));
     const struct connection_settings connection_settings = {
         .name = "subscription",
@@ -368,7 +411,9 @@ struct subscriptions *subscriptions_new(struct loop *loop, const struct broker_s
     subscriptions->settings = *settings;
     subscriptions->loop = loop;
     subscriptions->owner = *owner;
-    subscriptions->channels = map_new();
+    for (size_t kind = 0; kind < BROKER_CHANNEL_COUNT; kind++)
+        subscriptions->channels[kind] = map_new();
+    metrics_label_values(METRIC_SUBSCRIPTIONS, labels, BROKER_CHANNEL_COUNT);
     subscriptions->queue_end = &subscriptions->queue;
     deferred_init(&subscriptions->send_queued, send_queued, subscriptions);
     subscriptions->stall = timer_new(loop, check_stall, subscriptions);
@@ -426,8 +471,9 @@ void subscriptions_free(struct subscriptions *subscriptions)
     if (subscriptions == NULL)
         return;
     connection_free(subscriptions->connection);
-    map_each(subscriptions->channels, free_channel, NULL);
-    map_free(subscriptions->channels);
+    each_channel(subscriptions, free_channel);
+    for (size_t kind = 0; kind < BROKER_CHANNEL_COUNT; kind++)
+        map_free(subscriptions->channels[kind]);
     loop_cancel(subscriptions->loop, &subscriptions->send_queued);
     timer_free(subscriptions->stall);
     builder_clear(&subscriptions->own_channel);

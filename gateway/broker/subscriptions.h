@@ -1,6 +1,6 @@
 /* broker/subscriptions.h: the channels that this gateway listens to, and the connection for them.
  *
- * Of each user three things are kept apart: whether the channel is wanted, what Redis was told last
+ * Of each channel three things are kept apart: whether it is wanted, what Redis was told last
  * on this connection, and whether Redis confirmed that. Changes of one turn of the loop leave
  * together, in the order of the calls; one that was taken back in the same turn does not leave.
  * After a reconnect the first SUBSCRIBE is the gateway's own channel, with which the connection
@@ -42,7 +42,10 @@ bool subscriptions_are_renewed(const struct subscriptions *subscriptions);
 bool subscriptions_own_is_confirmed(const struct subscriptions *subscriptions);
 
 /* These do what the functions of the same name in broker.h say. */
-void subscriptions_subscribe(struct subscriptions *subscriptions, struct text user);
-void subscriptions_unsubscribe(struct subscriptions *subscriptions, struct text user);
-bool subscriptions_has(const struct subscriptions *subscriptions, struct text user);
+void subscriptions_subscribe(struct subscriptions *subscriptions, enum broker_channel kind,
+                             struct text user);
+void subscriptions_unsubscribe(struct subscriptions *subscriptions, enum broker_channel kind,
+                               struct text user);
+bool subscriptions_has(const struct subscriptions *subscriptions, enum broker_channel kind,
+                       struct text user);
 void subscriptions_flush(struct subscriptions *subscriptions);

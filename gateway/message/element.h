@@ -17,7 +17,8 @@
     X(RECEIVER, "receiver")                                                                        \
     X(CONTENT, "content")                                                                          \
     X(REF, "ref")                                                                                  \
-    X(ID, "id")
+    X(ID, "id")                                                                                    \
+    X(USERS, "users")
 
 #define MEMBERS_ENUM(symbol, name) MEMBER_##symbol,
 enum member { MEMBERS(MEMBERS_ENUM) MEMBER_COUNT };

@@ -23,6 +23,13 @@ static const struct text TYPE_NAMES[REQUEST_TYPE_COUNT] = {REQUEST_TYPES(AS_TEXT
 static const char TYPE_LIST[] = REQUEST_TYPES(AS_LIST); /* begins with a comma and a blank */
 #undef AS_LIST
 
+/* Made for the requests that have one: the slots are many, and room in each would be megabytes. */
+struct user_list {
+    struct text users[PARSE_USERS_MAX];
+    size_t count;
+    char decoded[]; /* PARSE_USER_MAX for each that is escaped */
+};
+
 /* A request and what its texts point to when it is not the frame itself. */
 struct slot {
     struct request request;
@@ -30,6 +37,7 @@ struct slot {
     char receiver[PARSE_USER_MAX];
     char ref[PARSE_REF_MAX];
     char id[MESSAGE_ID_TEXT_MAX];
+    struct user_list *users; /* or NULL */
     char explanation[EXPLANATION_MAX];
 };
 
@@ -49,8 +57,20 @@ struct parser *parser_new(size_t max_message, size_t max_depth)
     return parser;
 }
 
+static void clear_requests(struct parser *parser)
+{
+    for (size_t i = 0; i < parser->count; i++) {
+        free(parser->slots[i].users);
+        parser->slots[i].users = NULL;
+    }
+    parser->count = 0;
+}
+
 void parser_free(struct parser *parser)
 {
+    if (parser == NULL)
+        return;
+    clear_requests(parser);
     free(parser);
 }
 
@@ -205,6 +225,81 @@ static bool read_id(struct slot *slot, const struct scan_value *value)
     return false;
 }
 
+/* The array that the scanner is in front of: how many elements it has, and how many of them are
+ * escaped. */
+static size_t count_elements(struct scanner scanner, size_t *escaped)
+{
+    struct scan_value value;
+    size_t count = 0;
+
+    *escaped = 0;
+    scan_enter(&scanner, '[');
+    while (scan_element(&scanner, &value)) {
+        count++;
+        *escaped += value.escaped;
+    }
+    return count;
+}
+
+static bool list_has(const struct user_list *list, struct text user)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (text_equal(list->users[i], user))
+            return true;
+    return false;
+}
+
+/* Of an array of 1 to PARSE_USERS_MAX elements, in front of which the scanner is. */
+static void read_list(struct slot *slot, struct scanner *scanner, size_t escaped)
+{
+    struct user_list *list = memory_alloc(sizeof(*list) + escaped * PARSE_USER_MAX);
+    char *storage = list->decoded;
+    struct scan_value value;
+    struct text user;
+
+    slot->users = list;
+    scan_enter(scanner, '[');
+    for (size_t i = 0; scan_element(scanner, &value); i++) {
+        const char *wrong = read_string(&value, PARSE_USER_MAX, storage, &user);
+
+        if (wrong != NULL) {
+            fail(slot, ERROR_BAD_REQUEST,
+                 "users[%zu] %s: each must be a string of 1 to %d bytes without control characters",
+                 i, wrong, PARSE_USER_MAX);
+            return;
+        }
+        if (list_has(list, user))
+            continue;
+        list->users[list->count++] = user;
+        if (value.escaped)
+            storage += PARSE_USER_MAX;
+    }
+    slot->request.users = list->users;
+    slot->request.user_count = list->count;
+}
+
+static void read_users(struct slot *slot, const struct scan_value *value)
+{
+    static const char right[] = "it must be an array of 1 to";
+    struct scanner scanner;
+    size_t escaped;
+
+    if (value->text.at == NULL || value->kind != SCAN_ARRAY) {
+        fail(slot, ERROR_BAD_REQUEST, "users is %s: %s %d users",
+             value->text.at == NULL ? "missing" : "not an array", right, PARSE_USERS_MAX);
+        return;
+    }
+    scan_begin(&scanner, value->text, SCAN_DEPTH_LIMIT);
+    size_t count = count_elements(scanner, &escaped);
+    if (count == 0)
+        fail(slot, ERROR_BAD_REQUEST, "users is empty: %s %d users", right, PARSE_USERS_MAX);
+    else if (count > PARSE_USERS_MAX)
+        fail(slot, ERROR_BAD_REQUEST, "users has %zu elements: %s %d users", count, right,
+             PARSE_USERS_MAX);
+    else
+        read_list(slot, &scanner, escaped);
+}
+
 /* What is wrong with an element whatever its type. */
 static bool check_element(struct slot *slot, const struct element *element,
                           const struct parser *limits)
@@ -276,6 +371,11 @@ static void add_request(struct parser *parser, const struct element *element)
         if (read_receiver(slot, element) && read_sender(slot, &element->members[MEMBER_SENDER]))
             read_id(slot, &element->members[MEMBER_ID]);
         return;
+    case REQUEST_PRESENCE:
+    case REQUEST_WATCH:
+    case REQUEST_UNWATCH:
+        read_users(slot, &element->members[MEMBER_USERS]);
+        return;
     default:
         return; /* nothing more of it is read */
     }
@@ -284,6 +384,7 @@ static void add_request(struct parser *parser, const struct element *element)
 /* The one request of a frame that is wrong as a whole. */
 static struct slot *only_request(struct parser *parser)
 {
+    clear_requests(parser);
     memset(&parser->slots[0].request, 0, sizeof(parser->slots[0].request));
     parser->count = 1;
     return &parser->slots[0];
@@ -322,7 +423,7 @@ size_t parser_read(struct parser *parser, struct text frame, bool pair_session)
     struct element element;
     size_t batch = 1;
 
-    parser->count = 0;
+    clear_requests(parser);
     scan_begin(&scanner, frame, SCAN_DEPTH_LIMIT);
     if (scan_enter(&scanner, '['))
         batch = read_batch(parser, &scanner, pair_session);

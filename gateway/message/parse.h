@@ -16,6 +16,7 @@
 #define PARSE_BATCH_MAX 100 /* objects in one array, on a session that is not a pair session */
 #define PARSE_USER_MAX 128  /* bytes of a user id */
 #define PARSE_REF_MAX 64    /* bytes of a ref */
+#define PARSE_USERS_MAX 100 /* users in one request about presence */
 
 /* X(symbol, type): the `type` of a request. A frame without one is a message. */
 #define REQUEST_TYPES(X)                                                                           \
@@ -44,7 +45,10 @@ struct request {
     struct text ref;        /* decoded; meaningful when has_ref */
     bool has_ref;
     struct text id; /* of a signal, decoded; empty when there is none */
-    bool failed;    /* then `error` and `message`, and has_ref where it could be read */
+    /* About presence: who is asked for, decoded, in the order of the frame, each once. */
+    const struct text *users;
+    size_t user_count;
+    bool failed; /* then `error` and `message`, and has_ref where it could be read */
     enum error_code error;
     struct text message; /* for a person: names the member and what would be right */
 };

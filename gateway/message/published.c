@@ -1,5 +1,8 @@
 #include "message/published.h"
 
+#include <string.h>
+
+#include "base/buffer.h"
 #include "message/element.h"
 #include "message/scan.h"
 
@@ -44,6 +47,37 @@ struct published parse_published(struct text bytes)
             return (struct published){PUBLISHED_SIGNAL, {0, 0}};
     }
     return (struct published){PUBLISHED_FOREIGN, {0, 0}};
+}
+
+static bool is_json_of(struct text json, struct text user)
+{
+    struct builder expected;
+
+    builder_init(&expected, SIZE_MAX);
+    builder_append_json(&expected, user);
+    bool equal = text_equal(json, builder_text(&expected));
+    builder_clear(&expected);
+    return equal;
+}
+
+bool parse_presence_event(struct text bytes, struct text user, struct presence_event *event)
+{
+    const struct text end = TEXT("}]}");
+    struct text rest = bytes;
+    uint64_t since_ms;
+
+    if (!take(&rest, TEXT("{\"type\":\"presence\",\"users\":[{\"online\":")))
+        return false;
+    event->online = take(&rest, TEXT("true,\"sessions\":1,"));
+    if (!event->online && !take(&rest, TEXT("false,\"sessions\":0,")))
+        return false;
+    if (!take(&rest, TEXT("\"since\":")) ||
+        !text_to_number(text_split(&rest, ','), INT64_MAX, &since_ms) ||
+        !take(&rest, TEXT("\"user\":")) || rest.len < end.len)
+        return false;
+    event->since_ms = (int64_t)since_ms;
+    rest.len -= end.len;
+    return memcmp(rest.at + rest.len, end.at, end.len) == 0 && is_json_of(rest, user);
 }
 
 const char *parse_foreign(struct text bytes, bool *is_message)

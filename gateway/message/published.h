@@ -1,7 +1,8 @@
-/* message/published.h: bytes that arrived on a user's channel: a gateway's, or somebody else's. */
+/* message/published.h: bytes that arrived on a user's channels: a gateway's, or somebody else's. */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/text.h"
 #include "message/id.h"
@@ -13,6 +14,16 @@ struct published {
     struct message_id id; /* of a message; 0-0 otherwise */
 };
 struct published parse_published(struct text bytes);
+
+/* What presence.lua published for who watches a user, read by position likewise. */
+struct presence_event {
+    bool online;
+    int64_t since_ms; /* Unix, Redis' clock: when it became so, or a little earlier */
+};
+
+/* False when it is not to the byte what the script writes about this user. */
+MUST_USE bool parse_presence_event(struct text bytes, struct text user,
+                                   struct presence_event *event);
 
 /* Bytes that somebody else put there: NULL when they are one JSON object of a type that a gateway
  * sends as message or signal, valid UTF-8, no deeper than SCAN_DEPTH_LIMIT, no known member given

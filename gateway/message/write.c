@@ -77,6 +77,27 @@ void write_sent(struct builder *out, struct text ref, struct message_id id, bool
     builder_append(out, online ? TEXT(",\"online\":true}") : TEXT(",\"online\":false}"));
 }
 
+void write_presence(struct builder *out, const struct user_presence *users, size_t count,
+                    bool has_ref, struct text ref)
+{
+    builder_append(out, TEXT("{\"type\":\"presence\",\"users\":["));
+    for (size_t i = 0; i < count; i++) {
+        append_member(out, i == 0 ? "{\"user\":" : ",{\"user\":", users[i].user);
+        builder_append(out, users[i].online ? TEXT(",\"online\":true") : TEXT(",\"online\":false"));
+        builder_append(out, TEXT(",\"sessions\":"));
+        builder_append_number(out, users[i].sessions);
+        if (users[i].since_ms > 0) {
+            builder_append(out, TEXT(",\"since\":"));
+            builder_append_number(out, (uint64_t)users[i].since_ms);
+        }
+        builder_append_char(out, '}');
+    }
+    builder_append_char(out, ']');
+    if (has_ref)
+        append_member(out, ",\"ref\":", ref);
+    builder_append_char(out, '}');
+}
+
 void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
                    struct text gateway)
 {

@@ -25,6 +25,21 @@ void write_signal(struct builder *out, enum request_type type, struct text sende
 /* {"type":"sent","ref","id","ts","online"} */
 void write_sent(struct builder *out, struct text ref, struct message_id id, bool online);
 
+/* What is known of a user's presence. */
+struct user_presence {
+    struct text user;
+    bool online;
+    size_t sessions;
+    int64_t since_ms; /* Unix; 0: not known */
+};
+
+/* Of a frame about this many users. */
+#define WRITE_PRESENCE_MAX(users) (512 + 384 * (users))
+
+/* {"type":"presence","users":[{"user","online","sessions"[,"since"]}][,"ref"]} */
+void write_presence(struct builder *out, const struct user_presence *users, size_t count,
+                    bool has_ref, struct text ref);
+
 /* {"type":"welcome","user","device","session","gateway"} */
 void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
                    struct text gateway);

@@ -44,19 +44,6 @@ const char *attach_refusal(const struct attach *attach)
     return NULL;
 }
 
-static bool is_over_limit(const struct attach *attach, const struct session_identity *identity)
-{
-    const struct attach_settings *settings = &attach->settings;
-
-    if (settings->max_sessions_per_user == 0)
-        return false;
-    for (size_t i = 0; i < identity->user_count; i++)
-        if (registry_sessions_of(settings->registry, identity->users[i]) >=
-            settings->max_sessions_per_user)
-            return true;
-    return false;
-}
-
 /* Pair sessions get no welcome: the tutorial's clients know only messages. */
 static void welcome(struct attach *attach, struct session *session)
 {
@@ -75,14 +62,16 @@ static void welcome(struct attach *attach, struct session *session)
     builder_clear(&frame);
 }
 
-static void go_live_when_subscribed(void *arg, struct session *session)
+static void go_live_when_ready(void *arg, struct session *session)
 {
     struct attach *attach = arg;
 
     if (session_state(session) != SESSION_OPENING)
         return;
     for (size_t i = 0; i < session_user_count(session); i++)
-        if (!broker_is_subscribed(attach->settings.broker, session_user(session, i)))
+        if (!broker_is_subscribed(attach->settings.broker, BROKER_USER, session_user(session, i)) ||
+            !broker_is_registered(attach->settings.broker, session_user(session, i),
+                                  session_number(session)))
             return;
     session_set_live(session);
     welcome(attach, session);
@@ -92,25 +81,46 @@ static void go_live_when_subscribed(void *arg, struct session *session)
 struct session *attach_open(struct attach *attach, const struct session_identity *identity,
                             const struct session_transport *transport, void *connection)
 {
-    bool over_limit = is_over_limit(attach, identity);
+    struct broker *broker = attach->settings.broker;
     struct session *session =
         registry_open(attach->settings.registry, identity, transport, connection);
 
-    broker_flush_subscriptions(attach->settings.broker);
-    if (over_limit) {
-        log_repeated(LOG_LEVEL_WARN, "too_many_sessions",
-                     LOG_TEXT("user", session_user(session, 0)),
-                     LOG_NUMBER("limit", attach->settings.max_sessions_per_user));
-        session_close(session, CLOSE_TOO_MANY_SESSIONS);
-    } else {
-        go_live_when_subscribed(attach, session);
-    }
+    for (size_t i = 0; i < session_user_count(session); i++)
+        broker_register(broker, &(struct broker_session){
+                                    .user = session_user(session, i),
+                                    .number = session_number(session),
+                                    .device = session_device(session),
+                                    .max = attach->settings.max_sessions_per_user,
+                                });
+    broker_flush_subscriptions(broker);
     return session;
+}
+
+void attach_left(struct attach *attach, struct session *session)
+{
+    for (size_t i = 0; i < session_user_count(session); i++)
+        broker_unregister(attach->settings.broker, session_user(session, i),
+                          session_number(session));
+}
+
+void attach_registered(struct attach *attach, struct text user, uint64_t number, bool admitted)
+{
+    struct session *session = registry_find(attach->settings.registry, number);
+
+    if (session == NULL)
+        return;
+    if (admitted) {
+        go_live_when_ready(attach, session);
+        return;
+    }
+    log_repeated(LOG_LEVEL_WARN, "too_many_sessions", LOG_TEXT("user", user),
+                 LOG_NUMBER("limit", attach->settings.max_sessions_per_user));
+    session_close(session, CLOSE_TOO_MANY_SESSIONS);
 }
 
 void attach_subscribed(struct attach *attach, struct text user)
 {
-    registry_each_of_user(attach->settings.registry, user, go_live_when_subscribed, attach);
+    registry_each_of_user(attach->settings.registry, user, go_live_when_ready, attach);
 }
 
 static void release(void *arg, struct session *session)

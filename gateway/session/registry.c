@@ -193,6 +193,9 @@ struct session *registry_open(struct registry *registry, const struct session_id
 
 void registry_detach(struct registry *registry, struct session *session)
 {
+    if (session->memberships[0].user == NULL)
+        return;
+    registry->events.left(registry->events.arg, session);
     pauses_remove(registry->pauses, session);
     keepalive_remove(&session->keepalive);
     for (size_t i = 0; i < session->user_count; i++)
@@ -227,13 +230,6 @@ struct session *registry_find(const struct registry *registry, uint64_t number)
 size_t registry_size(const struct registry *registry)
 {
     return map_size(registry->by_number);
-}
-
-size_t registry_sessions_of(const struct registry *registry, struct text user)
-{
-    const struct registry_user *found = map_get(registry->by_user, user);
-
-    return found == NULL ? 0 : found->count;
 }
 
 void registry_each_of_user(struct registry *registry, struct text user, registry_visit_cb *visit,

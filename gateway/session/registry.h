@@ -13,9 +13,10 @@
 struct registry;
 
 struct registry_events {
-    void (*first)(void *arg, struct text user); /* this user has a session now */
-    void (*last)(void *arg, struct text user);  /* and now none */
-    void (*empty)(void *arg);                   /* the last session of all is gone */
+    void (*left)(void *arg, struct session *session); /* it is about to leave its users' lists */
+    void (*first)(void *arg, struct text user);       /* this user has a session now */
+    void (*last)(void *arg, struct text user);        /* and now none */
+    void (*empty)(void *arg);                         /* the last session of all is gone */
     void *arg;
 };
 
@@ -32,7 +33,6 @@ struct session *registry_open(struct registry *registry, const struct session_id
 
 struct session *registry_find(const struct registry *registry, uint64_t number); /* or NULL */
 size_t registry_size(const struct registry *registry); /* sessions, closing ones included */
-size_t registry_sessions_of(const struct registry *registry, struct text user);
 
 /* Visits the sessions of a user, in the order in which they were opened; those that are CLOSING
  * are not among them. The visitor may close the session that it is given. */

@@ -132,7 +132,7 @@ END_TEST
 START_TEST(a_lease_that_is_gone_makes_a_new_incarnation)
 {
     remember_incarnation();
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
     world_ask(&world, "DEL parley:gateways parley:schema");
     WORLD_UNTIL(&world, world.downs == 1);
@@ -146,7 +146,7 @@ START_TEST(a_lease_that_is_gone_makes_a_new_incarnation)
     const redisReply *channels = world_ask(&world, "PUBSUB CHANNELS parley:gateway:*");
     ck_assert_uint_eq(channels->elements, 1);
     ck_assert_str_eq(channels->element[0]->str, world_own_channel(&world));
-    ck_assert(broker_is_subscribed(world.broker, TEXT("bob")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
     ck_assert_uint_eq(world.subscribed, 1);
 }
 END_TEST
@@ -213,7 +213,7 @@ END_TEST
 
 START_TEST(a_replica_is_no_redis_to_work_with)
 {
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
     remember_incarnation();
     world_ask(&world, "REPLICAOF 127.0.0.1 1");

@@ -42,16 +42,16 @@ START_TEST(a_thousand_channels_leave_in_two_commands)
     long before = world_calls(&world, "subscribe");
 
     for (unsigned i = 0; i < 1000; i++)
-        broker_subscribe(world.broker, user_name(i, name));
-    ck_assert(!broker_is_subscribed(world.broker, user_name(0, name)));
+        broker_subscribe(world.broker, BROKER_USER, user_name(i, name));
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_USER, user_name(0, name)));
     WORLD_UNTIL(&world, world.subscribed == 1000);
     for (unsigned i = 0; i < 1000; i++)
-        ck_assert(broker_is_subscribed(world.broker, user_name(i, name)));
+        ck_assert(broker_is_subscribed(world.broker, BROKER_USER, user_name(i, name)));
     ck_assert_int_eq(world_calls(&world, "subscribe") - before, 2);
     ck_assert_uint_eq(channels_in_redis(), 1000);
 
     for (unsigned i = 0; i < 1000; i++)
-        broker_unsubscribe(world.broker, user_name(i, name));
+        broker_unsubscribe(world.broker, BROKER_USER, user_name(i, name));
     WORLD_UNTIL(&world, channels_in_redis() == 0);
     ck_assert_int_eq(world_calls(&world, "unsubscribe"), 2);
     ck_assert_uint_eq(world.downs, 0);
@@ -62,11 +62,11 @@ START_TEST(what_is_wanted_already_is_not_subscribed_again)
 {
     long before = world_calls(&world, "subscribe");
 
-    broker_subscribe(world.broker, TEXT("bob"));
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
-    broker_subscribe(world.broker, TEXT("bob"));
-    broker_unsubscribe(world.broker, TEXT("carol"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("carol"));
     world_turn(&world);
     ck_assert_int_eq(world_calls(&world, "subscribe") - before, 1);
     ck_assert_int_eq(world_calls(&world, "unsubscribe"), 0);
@@ -77,14 +77,14 @@ START_TEST(a_change_taken_back_in_the_same_turn_does_not_leave)
 {
     long before = world_calls(&world, "subscribe");
 
-    broker_subscribe(world.broker, TEXT("bob"));
-    broker_unsubscribe(world.broker, TEXT("bob"));
-    broker_subscribe(world.broker, TEXT("carol"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("carol"));
     WORLD_UNTIL(&world, world.subscribed == 1);
-    broker_unsubscribe(world.broker, TEXT("carol"));
-    ck_assert(!broker_is_subscribed(world.broker, TEXT("carol")));
-    broker_subscribe(world.broker, TEXT("carol"));
-    ck_assert(broker_is_subscribed(world.broker, TEXT("carol")));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("carol"));
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_USER, TEXT("carol")));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("carol"));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("carol")));
     world_turn(&world);
     ck_assert_int_eq(world_calls(&world, "subscribe") - before, 1);
     ck_assert_int_eq(world_calls(&world, "unsubscribe"), 0);
@@ -110,9 +110,9 @@ START_TEST(churn_ends_with_exactly_what_is_wanted)
         unsigned user = random_below(&random, 40);
         wanted[user] = random_below(&random, 2) == 0;
         if (wanted[user])
-            broker_subscribe(world.broker, user_name(user, name));
+            broker_subscribe(world.broker, BROKER_USER, user_name(user, name));
         else
-            broker_unsubscribe(world.broker, user_name(user, name));
+            broker_unsubscribe(world.broker, BROKER_USER, user_name(user, name));
         if (random_below(&random, 8) == 0)
             broker_flush_subscriptions(world.broker);
         if (random_below(&random, 64) == 0)
@@ -121,7 +121,7 @@ START_TEST(churn_ends_with_exactly_what_is_wanted)
     for (unsigned user = 0; user < 40; user++) {
         struct text id = user_name(user, name);
         if (wanted[user]) {
-            WORLD_UNTIL(&world, broker_is_subscribed(world.broker, id));
+            WORLD_UNTIL(&world, broker_is_subscribed(world.broker, BROKER_USER, id));
             count++;
         }
     }
@@ -130,7 +130,8 @@ START_TEST(churn_ends_with_exactly_what_is_wanted)
         char command[64];
         snprintf(command, sizeof(command), "PUBLISH parley:user:{user%%20%u} x", user);
         ck_assert_int_eq(world_ask(&world, command)->integer, wanted[user]);
-        ck_assert(broker_is_subscribed(world.broker, user_name(user, name)) == wanted[user]);
+        ck_assert(broker_is_subscribed(world.broker, BROKER_USER, user_name(user, name)) ==
+                  wanted[user]);
     }
     ck_assert_uint_eq(world.downs, 0);
 }
@@ -145,7 +146,7 @@ START_TEST(flushing_hands_over_before_it_returns)
      * there because Redis reads the sockets that are ready together in an order of its own; what
      * was there before a question is done before its answer leaves. */
     for (unsigned i = 0; i < 300; i++) {
-        broker_subscribe(world.broker, user_name(i, name));
+        broker_subscribe(world.broker, BROKER_USER, user_name(i, name));
         broker_flush_subscriptions(world.broker);
         world_ask(&world, "PING");
         snprintf(command, sizeof(command), "PUBLISH parley:user:{user%%20%u} hello", i);
@@ -163,7 +164,7 @@ START_TEST(bytes_on_a_channel_arrive_as_they_are)
 
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (char)(i * 31 / 7);
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
     world_ask_with(&world, args, 3);
     WORLD_UNTIL(&world, world.published == 1);
@@ -175,6 +176,48 @@ START_TEST(bytes_on_a_channel_arrive_as_they_are)
     world_ask(&world, "PUBLISH parley:user:{bob} y");
     WORLD_UNTIL(&world, world.published == 2);
     ck_assert(text_equal(builder_text(&world.last_bytes), TEXT("y")));
+}
+END_TEST
+
+START_TEST(the_two_channels_of_a_user_are_apart)
+{
+    const struct text user = TEXT("b:{b}%");
+
+    broker_subscribe(world.broker, BROKER_PRESENCE_EVENTS, user);
+    WORLD_UNTIL(&world, world.subscribed == 1);
+    ck_assert_int_eq(world.last_channel, BROKER_PRESENCE_EVENTS);
+    ck_assert(text_equal(builder_text(&world.last_user), user));
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_USER, user));
+    ck_assert_uint_eq(channels_in_redis(), 0);
+    world_ask(&world, "PUBLISH parley:presence-events:{b%3A%7Bb%7D%25} x");
+    WORLD_UNTIL(&world, world.published == 1);
+    ck_assert_int_eq(world.last_channel, BROKER_PRESENCE_EVENTS);
+    ck_assert(text_equal(builder_text(&world.last_user), user));
+
+    broker_subscribe(world.broker, BROKER_USER, user);
+    WORLD_UNTIL(&world, world.subscribed == 2);
+    broker_unsubscribe(world.broker, BROKER_PRESENCE_EVENTS, user);
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, user));
+    WORLD_UNTIL(&world, world_calls(&world, "unsubscribe") == 1);
+    world_ask(&world, "PUBLISH parley:presence-events:{b%3A%7Bb%7D%25} x");
+    world_ask(&world, "PUBLISH parley:user:{b%3A%7Bb%7D%25} y");
+    WORLD_UNTIL(&world, world.published == 2);
+    ck_assert_int_eq(world.last_channel, BROKER_USER);
+}
+END_TEST
+
+START_TEST(both_kinds_are_renewed)
+{
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_PRESENCE_EVENTS, TEXT("carol"));
+    WORLD_UNTIL(&world, world.subscribed == 2);
+    world_ask(&world, "CLIENT KILL TYPE pubsub");
+    WORLD_UNTIL(&world, world.downs == 1);
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_PRESENCE_EVENTS, TEXT("carol")));
+    WORLD_UNTIL(&world, world.ups == 2);
+    ck_assert_uint_eq(world.subscribed, 4);
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_PRESENCE_EVENTS, TEXT("carol")));
 }
 END_TEST
 
@@ -192,6 +235,8 @@ Suite *channels_suite(void)
     tcase_add_test(tests, churn_ends_with_exactly_what_is_wanted);
     tcase_add_test(tests, flushing_hands_over_before_it_returns);
     tcase_add_test(tests, bytes_on_a_channel_arrive_as_they_are);
+    tcase_add_test(tests, the_two_channels_of_a_user_are_apart);
+    tcase_add_test(tests, both_kinds_are_renewed);
     suite_add_tcase(suite, tests);
     return suite;
 }

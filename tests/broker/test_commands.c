@@ -30,7 +30,7 @@ START_TEST(accepting_stores_the_entry_and_publishes_head_and_body)
     char frame[256];
     struct text body = TEXT("\"sender\":\"alice\",\"receiver\":\"bob\",\"content\":1.0}");
 
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
     world_accept_now(&world, TEXT("bob"), body, &accepted);
     ck_assert_int_eq(accepted.result.subscribers, 1);
@@ -99,7 +99,7 @@ START_TEST(ids_and_bodies_may_hold_any_byte)
     struct text id = {user, sizeof(user)};
     struct text bytes = {body, sizeof(body)};
 
-    broker_subscribe(world.broker, id);
+    broker_subscribe(world.broker, BROKER_USER, id);
     WORLD_UNTIL(&world, world.subscribed == 1);
     ck_assert(text_equal(builder_text(&world.last_user), id));
     world_accept_now(&world, id, bytes, &accepted);
@@ -250,9 +250,9 @@ START_TEST(stopping_writes_out_what_was_gathered_and_waits_for_answers)
     struct accepted accepted;
     struct accepted late;
 
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
-    broker_unsubscribe(world.broker, TEXT("bob"));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("bob"));
     broker_publish(world.broker, TEXT("bob"), TEXT("x"));
     world_accept(&world, TEXT("bob"), TEXT("x}"), &accepted);
     broker_stop(world.broker, on_stopped, &world);

@@ -31,13 +31,13 @@ START_TEST(without_redis_a_command_is_not_sent)
     world_init(&world);
     world_start_broker(&world);
     world_accept(&world, TEXT("bob"), TEXT("x}"), &accepted);
-    broker_subscribe(world.broker, TEXT("bob"));
-    broker_unsubscribe(world.broker, TEXT("carol"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("carol"));
     broker_flush_subscriptions(world.broker);
     WORLD_UNTIL(&world, accepted.fired == 1);
     ck_assert_int_eq(accepted.result.outcome, BROKER_NOT_SENT);
     ck_assert(!broker_is_up(world.broker));
-    ck_assert(!broker_is_subscribed(world.broker, TEXT("bob")));
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
     ck_assert_uint_eq(world.ups + world.downs, 0);
 }
 END_TEST
@@ -111,11 +111,11 @@ END_TEST
 START_TEST(subscriptions_that_are_not_confirmed_are_made_anew)
 {
     redis_pause(&world.server);
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.downs == 1);
     redis_resume(&world.server);
     WORLD_UNTIL(&world, world.ups == 2);
-    ck_assert(broker_is_subscribed(world.broker, TEXT("bob")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
 }
 END_TEST
 
@@ -150,20 +150,20 @@ START_TEST(after_a_restart_all_works_again_by_itself)
 {
     struct accepted accepted;
 
-    broker_subscribe(world.broker, TEXT("bob"));
-    broker_subscribe(world.broker, TEXT("carol"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("carol"));
     WORLD_UNTIL(&world, world.subscribed == 2);
     kill_redis();
     WORLD_UNTIL(&world, world.downs == 1);
-    ck_assert(!broker_is_subscribed(world.broker, TEXT("bob")));
-    broker_unsubscribe(world.broker, TEXT("carol"));
-    broker_subscribe(world.broker, TEXT("dave"));
+    ck_assert(!broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
+    broker_unsubscribe(world.broker, BROKER_USER, TEXT("carol"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("dave"));
 
     redis_restart(&world.server);
     WORLD_UNTIL(&world, world.ups == 2);
     /* Up means confirmed. */
-    ck_assert(broker_is_subscribed(world.broker, TEXT("bob")));
-    ck_assert(broker_is_subscribed(world.broker, TEXT("dave")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("dave")));
     ck_assert_uint_eq(world.subscribed, 4);
     ck_assert_uint_eq(world_ask(&world, "PUBSUB CHANNELS")->elements, 3);
     world_accept_now(&world, TEXT("bob"), TEXT("x}"), &accepted);
@@ -176,7 +176,7 @@ START_TEST(each_connection_comes_back_alone)
 {
     struct accepted accepted;
 
-    broker_subscribe(world.broker, TEXT("bob"));
+    broker_subscribe(world.broker, BROKER_USER, TEXT("bob"));
     WORLD_UNTIL(&world, world.subscribed == 1);
     world_ask(&world, "CLIENT KILL TYPE pubsub");
     WORLD_UNTIL(&world, world.downs == 1);
@@ -186,7 +186,7 @@ START_TEST(each_connection_comes_back_alone)
 
     world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
     WORLD_UNTIL(&world, world.downs == 2);
-    ck_assert(broker_is_subscribed(world.broker, TEXT("bob")));
+    ck_assert(broker_is_subscribed(world.broker, BROKER_USER, TEXT("bob")));
     WORLD_UNTIL(&world, world.ups == 3);
     ck_assert_uint_eq(world.subscribed, 2);
     world_accept_now(&world, TEXT("bob"), TEXT("x}"), &accepted);

@@ -22,19 +22,33 @@ static void on_down(void *arg)
     world->downs++;
 }
 
-static void on_subscribed(void *arg, struct text user)
+static void on_subscribed(void *arg, enum broker_channel channel, struct text user)
 {
     struct world *world = arg;
-    ck_assert(broker_is_subscribed(world->broker, user));
+    ck_assert(broker_is_subscribed(world->broker, channel, user));
     world->subscribed++;
+    world->last_channel = channel;
     builder_reset(&world->last_user);
     builder_append(&world->last_user, user);
 }
 
-static void on_published(void *arg, struct text user, struct text bytes)
+static void on_registered(void *arg, struct text user, uint64_t number, bool admitted)
+{
+    struct world *world = arg;
+
+    ck_assert(broker_is_registered(world->broker, user, number) == admitted);
+    if (admitted)
+        world->registered++;
+    else
+        world->refused++;
+}
+
+static void on_published(void *arg, enum broker_channel channel, struct text user,
+                         struct text bytes)
 {
     struct world *world = arg;
     world->published++;
+    world->last_channel = channel;
     builder_reset(&world->last_user);
     builder_append(&world->last_user, user);
     builder_reset(&world->last_bytes);
@@ -52,6 +66,7 @@ static const struct broker_events EVENTS = {
     .up = on_up,
     .down = on_down,
     .subscribed = on_subscribed,
+    .registered = on_registered,
     .published = on_published,
     .relieved = on_relieved,
 };

@@ -28,8 +28,11 @@ struct world {
     unsigned ups;
     unsigned downs;
     unsigned subscribed;
+    unsigned registered;
+    unsigned refused;
     unsigned published;
     unsigned relieved;
+    enum broker_channel last_channel;
     struct builder last_user; /* of subscribed() or published() */
     struct builder last_bytes;
 };

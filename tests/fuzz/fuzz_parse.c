@@ -26,6 +26,16 @@ static void check_text(struct text text, size_t max)
     assert(text_is_utf8(text) && !text_has_control(text));
 }
 
+static void check_users(const struct request *request)
+{
+    assert(request->user_count >= 1 && request->user_count <= PARSE_USERS_MAX);
+    for (size_t i = 0; i < request->user_count; i++) {
+        check_text(request->users[i], PARSE_USER_MAX);
+        for (size_t j = 0; j < i; j++)
+            assert(!text_equal(request->users[i], request->users[j]));
+    }
+}
+
 static void check_good(const struct request *request, struct text frame)
 {
     struct message_id id;
@@ -33,6 +43,9 @@ static void check_good(const struct request *request, struct text frame)
     assert(request->type < REQUEST_TYPE_COUNT);
     if (request->has_ref)
         check_text(request->ref, PARSE_REF_MAX);
+    if (request->type == REQUEST_PRESENCE || request->type == REQUEST_WATCH ||
+        request->type == REQUEST_UNWATCH)
+        check_users(request);
     if (request->type > REQUEST_READ)
         return;
     check_text(request->receiver, PARSE_USER_MAX);

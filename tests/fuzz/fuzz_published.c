@@ -19,11 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text bytes = {(const char *)data, size};
     struct published published = parse_published(bytes);
+    struct presence_event event;
     bool is_message = false;
     const char *refusal = parse_foreign(bytes, &is_message);
 
     if (refusal == NULL)
         assert(is_json(bytes));
+    if (parse_presence_event(bytes, TEXT("bob"), &event))
+        assert(is_json(bytes) && event.since_ms >= 0 && published.kind == PUBLISHED_FOREIGN);
     if (published.kind == PUBLISHED_FOREIGN) {
         assert(published.id.ms == 0 && published.id.seq == 0);
         return 0;

@@ -149,7 +149,8 @@ describe('a connection that leads nowhere', () => {
     await healed(t, gateway, { from, since, limit: BACKOFF_MS });
     await assertTalkToOneself(alice);
     assert.notEqual(incarnation(gateway), was); // its connection for commands was another
-    assert.ok((await gateways(redis)).includes(incarnation(gateway)));
+    await until(async () => (await gateways(redis)).join() === incarnation(gateway), DEADLINE,
+      'the former incarnation to be cleaned up after');
   });
 
   test('Redis is slow for less than two beats: unknown for senders, and no outage', async () => {

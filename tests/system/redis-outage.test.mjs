@@ -193,8 +193,11 @@ describe('the way to Redis', () => {
     t.after(() => gateway.stop());
 
     await assertTalkToOneself(await connectUser(gateway, 'alice'));
-    assert.deepEqual((await redis.cli('-n', 2, 'KEYS', '*')).split('\n').sort(),
-      ['two:gateways', 'two:mailbox:{alice}', 'two:schema']);
+    const { incarnation } = await gateway.waitForLog('lease_claimed');
+    assert.deepEqual((await redis.cli('-n', 2, 'KEYS', '*')).split('\n').sort(), [
+      `two:gateway:${incarnation}:users`, 'two:gateways', 'two:mailbox:{alice}',
+      'two:presence:{alice}', 'two:schema',
+    ]);
     assert.equal(await redis.cli('DBSIZE'), '0');
     assert.doesNotMatch(gateway.process.stderr, /s3\/cr|s3%2F/);
   });

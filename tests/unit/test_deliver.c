@@ -18,6 +18,12 @@ static struct keepalive *keepalive;
 static struct registry *registry;
 static struct deliver *deliver;
 
+static void ignore_session(void *arg, struct session *session)
+{
+    (void)arg;
+    (void)session;
+}
+
 static void ignore_user(void *arg, struct text user)
 {
     (void)arg;
@@ -72,7 +78,8 @@ static void assert_got(struct session *session, const char *frame)
 
 static void set_up(void)
 {
-    static const struct registry_events events = {ignore_user, ignore_user, ignore_empty, NULL};
+    static const struct registry_events events = {ignore_session, ignore_user, ignore_user,
+                                                  ignore_empty, NULL};
 
     loop = loop_new();
     keepalive = keepalive_new(loop, 0, 1000, ignore_link, ignore_link);

@@ -38,6 +38,8 @@ START_TEST(names_are_those_of_the_design)
     assert_built("parley:mailbox:{bob}");
     keys_presence(keys, TEXT("bob"), &out);
     assert_built("parley:presence:{bob}");
+    keys_presence_events_channel(keys, TEXT("b b"), &out);
+    assert_built("parley:presence-events:{b%20b}");
     keys_seen(keys, TEXT("bob"), &out);
     assert_built("parley:seen:{bob}");
     keys_gateway_users(keys, TEXT("host-1.x_y"), &out);
@@ -82,6 +84,12 @@ START_TEST(every_user_comes_back_from_its_channel)
         keys_user_channel(keys, (struct text){user, len}, &channel);
         ck_assert(keys_user_of_channel(keys, builder_text(&channel), &out));
         ck_assert(text_equal(builder_text(&out), (struct text){user, len}));
+        builder_reset(&channel);
+        builder_reset(&out);
+        keys_presence_events_channel(keys, (struct text){user, len}, &channel);
+        ck_assert(!keys_user_of_channel(keys, builder_text(&channel), &out));
+        ck_assert(keys_user_of_presence_events_channel(keys, builder_text(&channel), &out));
+        ck_assert(text_equal(builder_text(&out), (struct text){user, len}));
     }
     builder_clear(&channel);
 }
@@ -104,6 +112,8 @@ START_TEST(other_channels_are_no_users)
     };
     for (size_t i = 0; i < sizeof(CHANNELS) / sizeof(*CHANNELS); i++)
         ck_assert_msg(!keys_user_of_channel(keys, text_of(CHANNELS[i]), &out), "%s", CHANNELS[i]);
+    ck_assert(!keys_user_of_presence_events_channel(keys, TEXT("parley:user:{bob}"), &out));
+    ck_assert(!keys_user_of_presence_events_channel(keys, TEXT("parley:presence:{bob}"), &out));
 }
 END_TEST
 

@@ -100,6 +100,62 @@ START_TEST(foreign_bytes_that_a_client_could_not_take_are_refused)
 }
 END_TEST
 
+START_TEST(an_event_of_presence_is_read_by_position)
+{
+    struct presence_event event;
+
+    ck_assert(parse_presence_event(
+        TEXT("{\"type\":\"presence\",\"users\":[{\"online\":true,\"sessions\":1,"
+             "\"since\":1795500159187,\"user\":\"bob\"}]}"),
+        TEXT("bob"), &event));
+    ck_assert(event.online && event.since_ms == 1795500159187);
+    ck_assert(parse_presence_event(
+        TEXT("{\"type\":\"presence\",\"users\":[{\"online\":false,\"sessions\":0,"
+             "\"since\":5,\"user\":\"b\\\"}]}\"}]}"),
+        TEXT("b\"}]}"), &event));
+    ck_assert(!event.online && event.since_ms == 5);
+}
+END_TEST
+
+START_TEST(anything_else_is_no_event_of_presence)
+{
+#define HEAD "{\"type\":\"presence\",\"users\":[{"
+#define TAIL "\"user\":\"bob\"}]}"
+    static const char *const OTHERS[] = {
+        "",
+        "{",
+        HEAD,
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1,\"user\":",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1,\"user\":\"bo\"}]}",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1,\"user\":\"bobb\"}]}",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1,\"user\":\"\\u0062ob\"}]}",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1," TAIL " ",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1," TAIL "}",
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1, " TAIL,
+        HEAD "\"online\":true,\"sessions\":1,\"since\":-1," TAIL,
+        HEAD "\"online\":true,\"sessions\":1,\"since\":01," TAIL,
+        HEAD "\"online\":true,\"sessions\":1,\"since\":1.0," TAIL,
+        HEAD "\"online\":true,\"sessions\":1,\"since\":9223372036854775808," TAIL,
+        HEAD "\"online\":true,\"sessions\":2,\"since\":1," TAIL,
+        HEAD "\"online\":true,\"sessions\":0,\"since\":1," TAIL,
+        HEAD "\"online\":false,\"sessions\":1,\"since\":1," TAIL,
+        HEAD "\"online\":1,\"sessions\":1,\"since\":1," TAIL,
+        HEAD "\"sessions\":1,\"online\":true,\"since\":1," TAIL,
+        "{\"type\":\"presence\",\"users\":[]}",
+        " " HEAD "\"online\":true,\"sessions\":1,\"since\":1," TAIL,
+    };
+    struct presence_event event;
+
+    ck_assert(parse_presence_event(TEXT(HEAD "\"online\":true,\"sessions\":1,\"since\":1," TAIL),
+                                   TEXT("bob"), &event));
+    for (size_t i = 0; i < sizeof(OTHERS) / sizeof(*OTHERS); i++)
+        ck_assert_msg(!parse_presence_event(text_of(OTHERS[i]), TEXT("bob"), &event), "%s",
+                      OTHERS[i]);
+#undef TAIL
+#undef HEAD
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("published");
@@ -109,5 +165,7 @@ int main(void)
     tcase_add_test(tests, anything_else_is_foreign);
     tcase_add_test(tests, foreign_messages_and_signals_may_pass);
     tcase_add_test(tests, foreign_bytes_that_a_client_could_not_take_are_refused);
+    tcase_add_test(tests, an_event_of_presence_is_read_by_position);
+    tcase_add_test(tests, anything_else_is_no_event_of_presence);
     return unit_run("published", tests);
 }

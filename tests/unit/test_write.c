@@ -1,6 +1,7 @@
 /* Every frame that the gateway sends, byte by byte. */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "message/published.h"
 #include "message/write.h"
@@ -76,6 +77,44 @@ START_TEST(sent_says_id_time_and_whether_online)
 }
 END_TEST
 
+START_TEST(presence_of_many_with_and_without_ref_and_since)
+{
+    const struct user_presence users[] = {
+        {TEXT("b\"ob"), true, 2, 1795500159187},
+        {TEXT("carol"), false, 0, 0},
+        {TEXT("dave"), false, 0, 17},
+    };
+
+    write_presence(&out, users, 3, true, TEXT("r\""));
+    check_out(
+        "{\"type\":\"presence\",\"users\":["
+        "{\"user\":\"b\\\"ob\",\"online\":true,\"sessions\":2,\"since\":1795500159187},"
+        "{\"user\":\"carol\",\"online\":false,\"sessions\":0},"
+        "{\"user\":\"dave\",\"online\":false,\"sessions\":0,\"since\":17}],\"ref\":\"r\\\"\"}");
+    write_presence(&out, users + 1, 1, false, (struct text){0});
+    check_out("{\"type\":\"presence\",\"users\":["
+              "{\"user\":\"carol\",\"online\":false,\"sessions\":0}]}");
+}
+END_TEST
+
+START_TEST(the_longest_presence_has_room)
+{
+    char quotes[PARSE_USER_MAX];
+    struct user_presence users[PARSE_USERS_MAX];
+    struct builder longest;
+
+    memset(quotes, '"', sizeof(quotes));
+    for (size_t i = 0; i < PARSE_USERS_MAX; i++)
+        users[i] = (struct user_presence){{quotes, sizeof(quotes)}, false, SIZE_MAX, INT64_MAX};
+    for (size_t count = 1; count <= PARSE_USERS_MAX; count += 99) {
+        builder_init(&longest, WRITE_PRESENCE_MAX(count));
+        write_presence(&longest, users, count, true, (struct text){quotes, PARSE_REF_MAX});
+        ck_assert(!longest.full);
+        builder_clear(&longest);
+    }
+}
+END_TEST
+
 START_TEST(welcome_names_all_four)
 {
     write_welcome(&out, TEXT("\xE7\x8E\x8B"), TEXT("my \"phone\""), TEXT("g1/7"), TEXT("g1"));
@@ -129,6 +168,8 @@ int main(void)
     tcase_add_test(tests, a_body_behind_the_head_is_recognised_as_a_message);
     tcase_add_test(tests, signals_with_and_without_an_id);
     tcase_add_test(tests, sent_says_id_time_and_whether_online);
+    tcase_add_test(tests, presence_of_many_with_and_without_ref_and_since);
+    tcase_add_test(tests, the_longest_presence_has_room);
     tcase_add_test(tests, welcome_names_all_four);
     tcase_add_test(tests, pong_and_error_carry_a_ref_only_when_there_is_one);
     tcase_add_test(tests, reconnect_says_when);

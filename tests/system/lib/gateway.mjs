@@ -64,7 +64,8 @@ export class Gateway {
   async subscribed() {
     await until(async () => {
       const text = await this.#metrics();
-      return metricIn(text, 'parley_users') === metricIn(text, 'parley_subscriptions');
+      return metricIn(text, 'parley_users')
+        === metricIn(text, 'parley_subscriptions', '{channel="user"}');
     }, DEADLINE, 'the subscriptions to be confirmed');
   }
 
