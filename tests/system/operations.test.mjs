@@ -130,15 +130,17 @@ async function exercise(redis, one, two) {
   const from = await connectUser(one, alice);
   const to = await connectUser(two, bob);
   await connectPair(two, bob, alice);
-  from.send([{ receiverID: bob, content: 1, ref: '1' }, { type: 'typing', receiverID: bob }]);
+  from.send([{ receiverID: bob, content: 1, ref: '1' }, { type: 'typing', receiverID: bob },
+    { type: 'watch', users: [bob] }, { type: 'presence', users: [bob, 'nobody'], ref: '2' }]);
   await from.next(({ type }) => type === 'sent');
   await to.next(({ type }) => type === 'message');
   await to.end();
   await redis.command('CLIENT', 'KILL', 'USER', 'gateway');
-  for (const gateway of [one, two]) await gateway.waitForLog('not_ready');
   for (const gateway of [one, two]) {
+    await gateway.waitForLog('not_ready');
     const at = gateway.log.findLastIndex(({ event }) => event === 'not_ready');
     await gateway.waitForLog('ready', {}, { from: at });
+    await gateway.waitForLog('incarnation_cleaned'); // its own former name
   }
-  await one.stop();
+  await one.stop(); // its sessions leave
 }
