@@ -10,6 +10,9 @@
  * of keys_schema(). */
 #define SCHEMA "1 durable"
 
+/* In front of a member of keys_gateways() that is dead and being cleaned up after. */
+#define LEASE_DEAD_PREFIX "dead:"
+
 struct keys;
 
 struct keys *keys_new(const char *prefix); /* never NULL */

@@ -28,7 +28,6 @@
 #include "broker/scripts.h"
 
 #define LEASE_MS 10000
-#define LEASE_DEAD_PREFIX "dead:" /* of a member that is being cleaned up after */
 #define LEASE_FORMER_MAX                                                                           \
     16 /* more than that, of the oldest, expire and are cleaned up by others                       \
         */

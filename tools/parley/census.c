@@ -154,7 +154,7 @@ static void read_gateway(struct census_gateway *gateway, struct text member, int
                          int64_t now_ms)
 {
     gateway->left_ms = expiry_ms - now_ms;
-    if (text_starts_with(member, TEXT(CENSUS_DEAD))) {
+    if (text_starts_with(member, TEXT(LEASE_DEAD_PREFIX))) {
         text_split(&member, ':');
         gateway->lease = CENSUS_CLEANING;
     } else {

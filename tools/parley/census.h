@@ -15,7 +15,6 @@
 #include "common/redis.h"
 
 #define CENSUS_LIST_MAX 1000 /* gateways, or sessions of one user, that are read */
-#define CENSUS_DEAD "dead:"  /* in front of an incarnation that is being cleaned up after */
 
 #define CENSUS_HELP                                                                                \
     "  --redis WHERE  HOST[:PORT], unix:/PATH or redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]\n"     \

@@ -145,14 +145,14 @@ static void read_leases(const struct census *census, struct user_sessions *sessi
     builder_init(&dead, SIZE_MAX);
     keys_gateways(census->keys, &key);
     for (size_t i = 0; i < sessions->count; i++) {
-        builder_append_string(&dead, CENSUS_DEAD);
+        builder_append_string(&dead, LEASE_DEAD_PREFIX);
         builder_append(&dead, sessions->items[i].incarnation);
     }
     args[0] = TEXT("ZMSCORE");
     args[1] = builder_text(&key);
     for (size_t i = 0, at = 0; i < sessions->count; i++) {
         struct text incarnation = sessions->items[i].incarnation;
-        size_t len = strlen(CENSUS_DEAD) + incarnation.len;
+        size_t len = strlen(LEASE_DEAD_PREFIX) + incarnation.len;
 
         args[2 + 2 * i] = incarnation;
         args[3 + 2 * i] = (struct text){dead.data + at, len};
