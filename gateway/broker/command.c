@@ -30,6 +30,22 @@ void command_free(struct text command)
     redisFreeCommand((char *)(uintptr_t)command.at); /* ours, const only as a text */
 }
 
+/* Behind the count, each argument is `$LEN\r\nBYTES\r\n`
+ * (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
+struct text command_argument(struct text command, size_t index)
+{
+    struct text argument = {command.at, 0};
+
+    (void)text_split(&command, '\n');
+    for (size_t i = 0; i <= index; i++) {
+        struct text len = text_split(&command, '\n');
+        argument = (struct text){command.at, strtoul(len.at + 1, NULL, 10)};
+        command.at += argument.len + 2;
+        command.len -= argument.len + 2;
+    }
+    return argument;
+}
+
 const char *command_error_text(const struct redisReply *error, char out[COMMAND_ERROR_MAX])
 {
     snprintf(out, COMMAND_ERROR_MAX, "%s", error->str);

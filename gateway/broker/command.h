@@ -15,6 +15,8 @@ struct redisReply;
  * result.at with command_free(). */
 MUST_USE struct text command_format(const struct text *args, size_t count);
 void command_free(struct text command);
+/* The argument at `index`, from 0, of such a command; it points into it. There must be one. */
+struct text command_argument(struct text command, size_t index);
 
 /* The text of an error reply for the log, as far as it fits: without what Redis quotes of an
  * unknown command, which may be a message or a password. The result is `out`. */

@@ -18,7 +18,6 @@ struct call {
     enum presence_operation operation;
     struct builder bytes;
     struct text parts[PART_COUNT];
-    int64_t since_ms;
     unsigned max;
     struct builder unknown; /* incarnations to be looked up; these two as lease_live() has them */
     struct builder dead;    /* looked up, and not live */
@@ -97,10 +96,10 @@ static bool read_number(const struct redisReply *reply, int64_t *number)
 /* The answers 'ok' and 'full' of the script. */
 static bool read_answer(const struct redisReply *reply, struct presence_answer *answer)
 {
-    int64_t numbers[4] = {0};
+    int64_t numbers[3] = {0};
 
     answer->full = reply->elements == 2;
-    if (reply->elements != 2 && reply->elements != 5)
+    if (reply->elements != 2 && reply->elements != 4)
         return false;
     for (size_t i = 1; i < reply->elements; i++)
         if (!read_number(reply->element[i], &numbers[i - 1]))
@@ -108,7 +107,6 @@ static bool read_answer(const struct redisReply *reply, struct presence_answer *
     answer->sessions = (size_t)numbers[0];
     answer->since_ms = numbers[1];
     answer->at_ms = numbers[2];
-    answer->session_since_ms = numbers[3];
     return true;
 }
 
@@ -164,11 +162,9 @@ static void run(struct call *call)
     static const char *const operations[] = {"look", "register", "leave"};
     const struct presence_calls_settings *settings = &call->calls->settings;
     char ttl[24];
-    char since[24];
     char max[16];
 
     snprintf(ttl, sizeof(ttl), "%lld", (long long)settings->seen_ttl_ms);
-    snprintf(since, sizeof(since), "%lld", (long long)call->since_ms);
     snprintf(max, sizeof(max), "%u", call->max);
     const struct text args[] = {
         call->parts[HASH],
@@ -181,7 +177,6 @@ static void run(struct call *call)
         call->parts[FIELD],
         text_of(ttl),
         call->parts[DEVICE],
-        text_of(since),
         text_of(max),
         lease_former(settings->lease),
     };
@@ -197,7 +192,6 @@ void presence_call(struct presence_calls *calls, const struct presence_request *
     call->calls = calls;
     call->operation = request->operation;
     copy_parts(call, request);
-    call->since_ms = request->since_ms;
     call->max = request->max;
     builder_init(&call->unknown, SIZE_MAX);
     builder_init(&call->dead, SIZE_MAX);

@@ -22,16 +22,14 @@ struct presence_request {
     struct text user;
     struct text field;  /* REGISTER: INCARNATION/NUMBER; LEAVE: that, or all of INCARNATION/ */
     struct text device; /* REGISTER */
-    int64_t since_ms;   /* REGISTER; 0: now */
     unsigned max;       /* REGISTER: sessions of the user; 0: no limit */
 };
 
 struct presence_answer {
-    bool full;                /* REGISTER: the user has `max` sessions; only that is set then */
-    size_t sessions;          /* of the user, on all gateways */
-    int64_t since_ms;         /* as in presence.h */
-    int64_t at_ms;            /* Redis' clock */
-    int64_t session_since_ms; /* REGISTER */
+    bool full;        /* REGISTER: the user has `max` sessions; only that is set then */
+    size_t sessions;  /* of the user, on all gateways */
+    int64_t since_ms; /* as in presence.h */
+    int64_t at_ms;    /* Redis' clock */
 };
 
 /* `answer` lives until it returns; NULL unless BROKER_ANSWERED. */

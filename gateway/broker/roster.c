@@ -33,7 +33,6 @@ struct registration {
     uint64_t epoch; /* when it was asked */
     uint64_t number;
     unsigned max;
-    int64_t since_ms; /* as Redis answered; 0 before */
     struct text device;
 };
 
@@ -238,7 +237,6 @@ static void on_registered(void *arg, enum broker_outcome outcome,
     } else if (outcome == BROKER_ANSWERED && answer->full) {
         settle(registration, false, RESULT_FULL);
     } else if (outcome == BROKER_ANSWERED) {
-        registration->since_ms = answer->session_since_ms;
         settle(registration, true, RESULT_REGISTERED);
     } else if (outcome == BROKER_REFUSED) {
         /* A key that is not ours to mend: the log names it, and messages flow all the same. */
@@ -270,7 +268,6 @@ static void ask(struct registration *registration)
         .user = member->user,
         .field = builder_text(&field),
         .device = registration->device,
-        .since_ms = registration->since_ms,
         .max = registration->admitted ? 0 : registration->max,
     };
     presence_call(roster->settings.calls, &request, registration->leaving ? on_left : on_registered,

@@ -16,6 +16,7 @@
 #include "embedded/renew_lua.h"
 
 #define SHA1_HEX_LEN 40
+#define FIRST_KEY 3 /* of the arguments: EVALSHA, the SHA1, how many keys, the keys */
 
 struct script {
     struct scripts *scripts;
@@ -110,6 +111,7 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
             return;
         }
         log_repeated(LOG_LEVEL_WARN, "redis_refused", LOG_STRING("script", script->name),
+                     LOG_TEXT("key", command_argument(call->command, FIRST_KEY)),
                      LOG_STRING("reason", command_error_text(reply, error)));
     }
     call->done(call->arg, outcome, reply);

@@ -297,6 +297,7 @@ START_TEST(another_schema_keeps_the_broker_down_until_it_is_mended)
         {"SET parley:schema 2-live", "the schema in Redis is \"2-live\""},
         {"SET parley:schema \xff\xfe", "not UTF-8"},
         {"SETRANGE parley:schema 300 x", "nothing like a schema"},
+        {"LPUSH parley:schema x", "a key of the type list"},
     };
     struct accepted accepted;
 
@@ -348,7 +349,7 @@ Suite *beats_suite(void)
     tcase_add_checked_fixture(own, NULL, clear);
     tcase_add_test(own, a_name_that_is_taken_is_not_claimed);
     tcase_add_test(own, beats_that_are_refused_keep_the_broker_down);
-    tcase_add_loop_test(own, another_schema_keeps_the_broker_down_until_it_is_mended, 0, 3);
+    tcase_add_loop_test(own, another_schema_keeps_the_broker_down_until_it_is_mended, 0, 4);
     suite_add_tcase(suite, own);
     return suite;
 }

@@ -14,16 +14,16 @@
 -- ARGV[6]   `INCARNATION/NUMBER`, or `INCARNATION/`
 -- ARGV[7]   after how many ms KEYS[2] expires; 0: never
 -- ARGV[8]   the device
--- ARGV[9]   since when the session is there, in Unix ms; 0: since now
--- ARGV[10]  how many sessions the user may have; 0: any number
--- ARGV[11]  former incarnations of the same gateway, each between blanks: its session is moved
+-- ARGV[9]   how many sessions the user may have; 0: any number
+-- ARGV[10]  former incarnations of the same gateway, each between blanks: its session is moved
 --
--- Answers {'ok', sessions, since, now, since when the registered session is there}, or
+-- Answers {'ok', sessions, since, now}, or
 --   {'full', sessions}: not registered, or
 --   {'unknown', incarnation…}: nothing was done, because it has fields of an incarnation that is in
 --     neither list. Who lives is known in another hash slot.
 --
--- All times are Redis'. allow-oom: or over maxmemory nobody could come, nor go.
+-- A session is there since it was registered; moving it from one live incarnation to another changes
+-- nothing in that. All times are Redis'. allow-oom: or over maxmemory nobody could come, nor go.
 local operation, field = ARGV[1], ARGV[6]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -36,7 +36,7 @@ end
 -- Whether this call takes the place of, or removes, what is there.
 local function is_mine(name, owner)
   if operation == 'register' then
-    return name == field or (name == owner .. '/' .. number and has(ARGV[11], owner))
+    return name == field or (name == owner .. '/' .. number and has(ARGV[10], owner))
   end
   return operation == 'leave' and (name == field or owner .. '/' == field)
 end
@@ -65,8 +65,10 @@ for i = 1, #fields, 2 do
     local session_since = tonumber(string.match(value, '^%d+')) or now
     if is_mine(name, owner) then
       mine[#mine + 1] = name
-      mine_is_live = mine_is_live or is_live
-      mine_since = math.min(mine_since, session_since)
+      if is_live then
+        mine_is_live = true
+        mine_since = math.min(mine_since, session_since)
+      end
     elseif is_live then
       sessions = sessions + 1
       since = math.min(since, session_since)
@@ -80,11 +82,8 @@ if #unknown > 1 then
 end
 
 if operation == 'register' then
-  if #mine == 0 and ARGV[10] ~= '0' and sessions >= tonumber(ARGV[10]) then
+  if #mine == 0 and ARGV[9] ~= '0' and sessions >= tonumber(ARGV[9]) then
     return {'full', sessions}
-  end
-  if ARGV[9] ~= '0' then
-    mine_since = tonumber(ARGV[9])
   end
   since = math.min(since, mine_since)
   remove(mine)
@@ -92,7 +91,7 @@ if operation == 'register' then
   if sessions == 0 and not mine_is_live then
     tell('true', 1, since)
   end
-  return {'ok', sessions + 1, since, now, mine_since}
+  return {'ok', sessions + 1, since, now}
 end
 
 if #mine > 0 then
@@ -108,4 +107,4 @@ end
 if sessions == 0 then
   since = tonumber(redis.call('GET', KEYS[2])) or 0
 end
-return {'ok', sessions, since, now, 0}
+return {'ok', sessions, since, now}

@@ -5,5 +5,9 @@
 -- ARGV[1]  ours
 --
 -- Answers the one that holds. allow-oom: a gateway may come back while Redis is full.
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'string' and kind ~= 'none' then
+  return 'a key of the type ' .. kind
+end
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 return redis.call('GET', KEYS[1])
