@@ -193,7 +193,7 @@ describe('parley gateways, presence and why: Redis written by hand', () => {
     for (const [gateway, words] of [
       ['g3-0c', /registered on g3-0c, whose lease expired 1 h ago: it is being cleaned up$/],
       ['g4-0d', /registered on g4-0d, which is dead: it is being cleaned up$/],
-      ['g5-0e', /registered on g5-0e, which has no lease: left over, or/],
+      ['g5-0e', /registered on g5-0e, which has no lease: left over/],
     ]) {
       const bob = uniqueUser('bob');
       await redis.command('HSET', presence(bob), `${gateway}/1`, `${SINCE} d`);

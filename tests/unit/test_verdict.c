@@ -130,8 +130,8 @@ START_TEST(dead_gateways_say_how_they_are_dead)
                    "up");
     sessions[0].lease = CENSUS_NO_LEASE;
     facts.subscribers = 1;
-    assert_verdict("bob does not receive: registered on g1-0a, which has no lease: left over, or "
-                   "it is just taking another name; 1 subscriber all the same");
+    assert_verdict("bob does not receive: registered on g1-0a, which has no lease: left over, "
+                   "until a gateway looks here; 1 subscriber all the same");
 }
 END_TEST
 

@@ -114,8 +114,7 @@ static void append_dead(const struct verdict_facts *facts, const struct user_ses
     case CENSUS_NO_LEASE:
     case CENSUS_LIVE:
     default:
-        builder_append_string(out, ", which has no lease: left over, or it is just taking another "
-                                   "name");
+        builder_append_string(out, ", which has no lease: left over, until a gateway looks here");
         break;
     }
     if (facts->subscribers > 0) {
