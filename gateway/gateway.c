@@ -9,7 +9,9 @@
 #include "router/attach.h"
 #include "router/deliver.h"
 #include "router/drain.h"
+#include "router/queries.h"
 #include "router/router.h"
+#include "router/watches.h"
 #include "session/registry.h"
 #include "socket/server.h"
 #include "socket/websocket.h"
@@ -34,6 +36,8 @@ struct gateway {
     struct broker *broker;
     struct keepalive *keepalive;
     struct registry *registry;
+    struct watches *watches;
+    struct queries *queries;
     struct attach *attach;
     struct deliver *deliver;
     struct router *router;
@@ -49,6 +53,7 @@ static void session_leaves(void *arg, struct session *session)
     struct gateway *gateway = arg;
 
     attach_left(gateway->attach, session);
+    watches_leave(gateway->watches, session_number(session));
 }
 
 static void user_comes(void *arg, struct text user)
@@ -90,6 +95,7 @@ static void broker_up(void *arg)
 
     if (!gateway->stopping) /* it is not ready any more, whatever Redis does */
         log_info("ready");
+    watches_up(gateway->watches);
 }
 
 static void broker_down(void *arg)
@@ -99,6 +105,8 @@ static void broker_down(void *arg)
     if (!gateway->stopping)
         log_warn("not_ready");
     attach_broker_lost(gateway->attach);
+    queries_down(gateway->queries);
+    watches_down(gateway->watches);
 }
 
 static void broker_subscribed(void *arg, enum broker_channel channel, struct text user)
@@ -107,6 +115,8 @@ static void broker_subscribed(void *arg, enum broker_channel channel, struct tex
 
     if (channel == BROKER_USER)
         attach_subscribed(gateway->attach, user);
+    else
+        watches_subscribed(gateway->watches, user);
 }
 
 static void broker_registered(void *arg, struct text user, uint64_t number, bool admitted)
@@ -123,6 +133,8 @@ static void broker_published(void *arg, enum broker_channel channel, struct text
 
     if (channel == BROKER_USER)
         deliver_published(gateway->deliver, user, bytes);
+    else
+        watches_published(gateway->watches, user, bytes);
 }
 
 static void broker_relieved(void *arg)
@@ -157,7 +169,7 @@ static void build_broker(struct gateway *gateway)
         .address = &gateway->redis,
         .keys = gateway->keys,
         .id = text_of(gateway->config->id),
-        .tell_presence = true,
+        .tell_presence = gateway->config->presence,
         .seen_ttl_ms = 2 * gateway->config->mailbox_ttl_ms,
         .command_timeout_ms = COMMAND_TIMEOUT_MS,
         .bounds = {MAX_PENDING, MAX_PENDING_BYTES, CONGESTION, CONGESTION_BYTES},
@@ -177,14 +189,25 @@ static void build_registry(struct gateway *gateway)
                                        ping_session, drop_session);
     gateway->registry =
         registry_new(gateway->loop, gateway->keepalive, config->output_max, &events);
+    gateway->watches = watches_new(gateway->loop, gateway->broker, gateway->registry);
 }
 
 static void build_router(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
+    const struct queries_settings queries = {
+        .broker = gateway->broker,
+        .registry = gateway->registry,
+        .watches = gateway->watches,
+        .presence = config->presence,
+    };
+
+    gateway->queries = queries_new(&queries);
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,
+        .queries = gateway->queries,
+        .presence = config->presence,
         .max_message = config->max_message,
         .max_depth = config->max_depth,
         .mailbox_max = config->mailbox_max,
@@ -295,6 +318,8 @@ void gateway_free(struct gateway *gateway)
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);
+    queries_free(gateway->queries);
+    watches_free(gateway->watches);
     keys_free(gateway->keys);
     redis_address_clear(&gateway->redis);
     free(gateway);

@@ -23,6 +23,7 @@ struct config {
     char *redis;        /* as given; read with redis_address_parse() */
     char *id;
     char *prefix;
+    unsigned presence; /* 1: on; 0: off */
     size_t max_message;
     size_t max_frame;
     unsigned max_depth;

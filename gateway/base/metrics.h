@@ -34,6 +34,14 @@ struct builder;
       "Messages refused, by error code")                                                           \
     X(ERRORS, COUNTER, "parley_errors_total", "code", "Errors told to clients, by code")           \
     X(SIGNALS, COUNTER, "parley_signals_total", "type", "Signals from clients, by type")           \
+    X(PRESENCE_REQUESTS, COUNTER, "parley_presence_requests_total", "type",                        \
+      "Questions from clients about who is online, by type")                                       \
+    X(WATCHED_USERS, GAUGE, "parley_watched_users", NULL,                                          \
+      "Users that sessions of this gateway watch")                                                 \
+    X(PRESENCE_EVENTS, COUNTER, "parley_presence_events_total", "result",                          \
+      "Events about watched users, by what became of them")                                        \
+    X(PRESENCE_DIFFERENCES, COUNTER, "parley_presence_differences_total", NULL,                    \
+      "Frames about what had changed during an outage")                                            \
     X(PUBLISHED, COUNTER, "parley_published_total", "result",                                      \
       "What arrived on the channels of users, by what became of it")                               \
     X(PUSHED, COUNTER, "parley_pushed_total", "result",                                            \

@@ -36,6 +36,8 @@ const struct setting SETTINGS[] = {
      .help = "this gateway's name in Redis and the log; without it, the host name"},
     {SETTING("prefix", NAME, prefix), .fallback = "parley",
      .help = "what the names of all keys and channels in Redis begin with"},
+    {SETTING("presence", CHOICE, presence), .fallback = "on", .choices = SWITCH_NAMES,
+     .help = "whether clients are told who is online"},
     {SETTING("max-message", SIZE, max_message), .fallback = "64KiB", .min = KIB, .max = 16 * MIB,
      .help = "the longest message"},
     {SETTING("max-frame", SIZE, max_frame), .fallback = "1MiB", .min = KIB, .max = 64 * MIB,

@@ -65,7 +65,7 @@ void write_signal(struct builder *out, enum request_type type, struct text sende
     builder_append_char(out, '}');
 }
 
-void write_sent(struct builder *out, struct text ref, struct message_id id, bool online)
+void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online)
 {
     char id_text[MESSAGE_ID_TEXT_MAX];
 
@@ -74,7 +74,9 @@ void write_sent(struct builder *out, struct text ref, struct message_id id, bool
     builder_append(out, message_id_format(id, id_text));
     builder_append(out, TEXT("\",\"ts\":"));
     builder_append_number(out, id.ms);
-    builder_append(out, online ? TEXT(",\"online\":true}") : TEXT(",\"online\":false}"));
+    if (online != NULL)
+        builder_append(out, *online ? TEXT(",\"online\":true") : TEXT(",\"online\":false"));
+    builder_append_char(out, '}');
 }
 
 void write_presence(struct builder *out, const struct user_presence *users, size_t count,

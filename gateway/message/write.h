@@ -22,8 +22,8 @@ void write_message_body(struct builder *out, struct text sender, struct text rec
 void write_signal(struct builder *out, enum request_type type, struct text sender,
                   struct text receiver, struct text id);
 
-/* {"type":"sent","ref","id","ts","online"} */
-void write_sent(struct builder *out, struct text ref, struct message_id id, bool online);
+/* {"type":"sent","ref","id","ts"[,"online"]}; online: NULL when it is not to be told */
+void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online);
 
 /* What is known of a user's presence. */
 struct user_presence {

@@ -9,6 +9,7 @@
 #include "broker/mailbox.h"
 #include "message/parse.h"
 #include "message/write.h"
+#include "router/answer.h"
 
 /* A frame is at most its content and this: two ids and a ref, all escaped, and the member names. */
 #define FRAME_OVERHEAD 4096
@@ -64,44 +65,12 @@ void router_free(struct router *router)
     free(router);
 }
 
-/* Answers to the session that asked: with no room for them it is slow, as for a message. */
-static void push_frame(struct router *router, struct session *session)
-{
-    struct buffer *frame = builder_to_buffer(&router->frame);
-
-    if (!session_push(session, frame, 0))
-        session_close(session, CLOSE_SLOW);
-    buffer_unref(frame);
-}
-
-static void log_pair_error(const struct session *session, enum error_code code, struct text message)
-{
-    log_repeated(LOG_LEVEL_WARN, "bad_frame", LOG_STRING("code", error_code_name(code)),
-                 LOG_TEXT("user_a", session_user(session, 0)),
-                 LOG_TEXT("user_b", session_other_user(session)), LOG_TEXT("why", message));
-}
-
-/* Counts the error and tells it to the session, when it is still there. */
-static void tell_error(struct router *router, struct session *session, enum error_code code,
-                       struct text message, bool has_ref, struct text ref)
-{
-    metrics_add_labelled(METRIC_ERRORS, code, 1);
-    if (session == NULL)
-        return;
-    if (session_is_pair(session)) {
-        log_pair_error(session, code, message);
-        return;
-    }
-    write_error(&router->frame, code, message, has_ref, ref);
-    push_frame(router, session);
-}
-
-static void fail(struct router *router, struct session *session, const struct request *request,
-                 enum error_code code, struct text message)
+static void fail(struct session *session, const struct request *request, enum error_code code,
+                 struct text message)
 {
     if (request->type == REQUEST_MESSAGE)
         metrics_add_labelled(METRIC_MESSAGES_REFUSED, code, 1);
-    tell_error(router, session, code, message, request->has_ref, request->ref);
+    answer_error(session, code, message, request->has_ref, request->ref);
 }
 
 static struct text append_copy(char **at, struct text bytes)
@@ -143,26 +112,26 @@ static void tell_accepted(struct pending *pending, const struct mailbox_accepted
                      LOG_TEXT("receiver", pending->receiver));
     if (session == NULL || !pending->has_ref || session_is_pair(session))
         return;
-    write_sent(&router->frame, pending->ref, accepted->id, online);
-    push_frame(router, session);
+    write_sent(&router->frame, pending->ref, accepted->id,
+               router->settings.presence ? &online : NULL);
+    answer_push_built(session, &router->frame);
 }
 
 static void tell_unavailable(struct pending *pending)
 {
     metrics_add_labelled(METRIC_MESSAGES_REFUSED, ERROR_UNAVAILABLE, 1);
-    tell_error(pending->router, registry_find(pending->router->settings.registry, pending->session),
-               ERROR_UNAVAILABLE,
-               TEXT("Redis is not available: the message is not stored; send it again later"),
-               pending->has_ref, pending->ref);
+    answer_error(registry_find(pending->router->settings.registry, pending->session),
+                 ERROR_UNAVAILABLE,
+                 TEXT("Redis is not available: the message is not stored; send it again later"),
+                 pending->has_ref, pending->ref);
 }
 
 static void tell_unknown(struct pending *pending)
 {
     metrics_add(METRIC_MESSAGES_UNKNOWN, 1);
-    tell_error(pending->router, registry_find(pending->router->settings.registry, pending->session),
-               ERROR_UNKNOWN,
-               TEXT("Redis has not answered in time: the message may be stored, or not"),
-               pending->has_ref, pending->ref);
+    answer_error(registry_find(pending->router->settings.registry, pending->session), ERROR_UNKNOWN,
+                 TEXT("Redis has not answered in time: the message may be stored, or not"),
+                 pending->has_ref, pending->ref);
 }
 
 static void accepted_cb(void *arg, const struct mailbox_accepted *accepted)
@@ -229,18 +198,18 @@ static void handle(struct router *router, struct session *session, const struct 
     if (request->type == REQUEST_MESSAGE)
         metrics_add(METRIC_MESSAGES_RECEIVED, 1);
     if (request->failed) {
-        fail(router, session, request, request->error, request->message);
+        fail(session, request, request->error, request->message);
         return;
     }
     if (!session_has_user(session, sender)) {
-        fail(router, session, request, ERROR_FORBIDDEN_SENDER,
+        fail(session, request, ERROR_FORBIDDEN_SENDER,
              TEXT("sender must be a user of this session, or be left out"));
         return;
     }
     switch (request->type) {
     case REQUEST_MESSAGE:
         if (session_is_leaving(session))
-            fail(router, session, request, ERROR_UNAVAILABLE,
+            fail(session, request, ERROR_UNAVAILABLE,
                  TEXT("this gateway stops: the message is not stored; connect again and send it"));
         else
             send_message(router, session, request, sender);
@@ -256,10 +225,16 @@ static void handle(struct router *router, struct session *session, const struct 
         if (session_is_pair(session))
             break;
         write_pong(&router->frame, request->has_ref, request->ref);
-        push_frame(router, session);
+        answer_push_built(session, &router->frame);
+        break;
+    case REQUEST_PRESENCE:
+    case REQUEST_WATCH:
+    case REQUEST_UNWATCH:
+        queries_take(router->settings.queries, session, request);
+        pause_when_congested(router, session);
         break;
     default:
-        fail(router, session, request, ERROR_UNSUPPORTED, text_of(unsupported[request->type]));
+        fail(session, request, ERROR_UNSUPPORTED, text_of(unsupported[request->type]));
         break;
     }
 }

@@ -107,9 +107,6 @@ describe('the native protocol', () => {
       ['batch_too_long', Array(101).fill({ type: 'ping' }), /100/],
       ['unsupported', { type: 'history', with: 'bob' }, /supported/],
       ['unsupported', { type: 'ack', id: '1-1' }, /supported/],
-      ['unsupported', { type: 'presence', users: ['bob'] }, /supported/],
-      ['unsupported', { type: 'watch', users: ['bob'] }, /supported/],
-      ['unsupported', { type: 'unwatch', users: ['bob'] }, /supported/],
       ['unsupported', { type: 'auth', token: 'x' }, /supported/],
     ];
     for (const [code, frame, words] of cases) {

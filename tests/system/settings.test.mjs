@@ -11,10 +11,10 @@ import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 
 const NAMES = [
-  'port', 'listen', 'reuse-port', 'admin-listen', 'redis', 'id', 'prefix', 'max-message',
-  'max-frame', 'max-depth', 'max-sessions', 'max-sessions-per-user', 'mailbox-max', 'mailbox-ttl',
-  'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'drain', 'user', 'log-level',
-  'log-format',
+  'port', 'listen', 'reuse-port', 'admin-listen', 'redis', 'id', 'prefix', 'presence',
+  'max-message', 'max-frame', 'max-depth', 'max-sessions', 'max-sessions-per-user', 'mailbox-max',
+  'mailbox-ttl', 'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'drain', 'user',
+  'log-level', 'log-format',
 ];
 
 describe('settings', () => {
@@ -66,6 +66,7 @@ describe('settings', () => {
         'a:b:c'],
       ['id', 'two words', 'a:b', '{x}', 'x'.repeat(65)],
       ['prefix', '', 'a:b', 'x'.repeat(65)],
+      ['presence', '', 'yes', 'On'],
       ['max-message', '0', '10', '-1', '1.5KiB', '64KB', '64kib', '1GiB', 'KiB', '64 KiB'],
       ['max-frame', '1', '65MiB'],
       ['max-depth', '0', '513', '8KiB'],

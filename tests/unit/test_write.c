@@ -68,12 +68,17 @@ START_TEST(sent_says_id_time_and_whether_online)
 {
     struct message_id id = {1700000000000, 5};
 
-    write_sent(&out, TEXT("r/\"1\""), id, true);
+    bool online = true;
+
+    write_sent(&out, TEXT("r/\"1\""), id, &online);
     check_out("{\"type\":\"sent\",\"ref\":\"r/\\\"1\\\"\",\"id\":\"1700000000000-5\","
               "\"ts\":1700000000000,\"online\":true}");
-    write_sent(&out, TEXT("r"), id, false);
+    online = false;
+    write_sent(&out, TEXT("r"), id, &online);
     check_out("{\"type\":\"sent\",\"ref\":\"r\",\"id\":\"1700000000000-5\",\"ts\":1700000000000,"
               "\"online\":false}");
+    write_sent(&out, TEXT("r"), id, NULL);
+    check_out("{\"type\":\"sent\",\"ref\":\"r\",\"id\":\"1700000000000-5\",\"ts\":1700000000000}");
 }
 END_TEST
 

@@ -34,6 +34,15 @@ export class Proxy {
     }
   }
 
+  // What Redis sends stays here, in its order, until release().
+  hold({ kind } = {}) {
+    for (const link of this.#links(kind)) link.redis.pause();
+  }
+
+  release({ kind } = {}) {
+    for (const link of this.#links(kind)) link.redis.resume();
+  }
+
   cut({ kind } = {}) {
     for (const link of this.#links(kind)) link.end();
   }
