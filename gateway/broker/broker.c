@@ -141,6 +141,8 @@ static void on_lease(void *arg, enum lease_answer answer)
     struct broker *broker = arg;
 
     presence_calls_renewed(broker->presence_calls, answer);
+    if (answer != LEASE_HELD)
+        reaper_begin_anew(broker->reaper);
     if (broker->stopping)
         return;
     if (answer == LEASE_RENAMED) {
@@ -209,7 +211,7 @@ void broker_append_trouble(const struct broker *broker, struct builder *out)
     } else if (!lease_is_held(broker->lease)) {
         builder_append_string(out, "Redis has not given or renewed this gateway's lease");
     } else if (!roster_is_renewed(broker->roster)) {
-        builder_append_string(out, "not all sessions are registered in Redis");
+        builder_append_string(out, "not all sessions are registered in Redis, or it refuses to");
     } else {
         builder_append_string(out, "no beat has come back from Redis");
     }
@@ -265,11 +267,8 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
     };
     broker->presence_calls = presence_calls_new(&presence);
     const struct roster_settings roster = {
-        .keys = settings->keys,
-        .commands = broker->commands,
-        .scripts = broker->scripts,
+        .enlist = {settings->keys, broker->commands, broker->scripts, broker->lease},
         .calls = broker->presence_calls,
-        .lease = broker->lease,
         .registered = on_registered,
         .changed = on_roster_changed,
         .arg = broker,
@@ -314,7 +313,7 @@ static void on_drained(void *arg)
 }
 
 /* Whoever is still registered, or may be, needs the lease's end for others to clean up. */
-static void on_roster_drained(void *arg)
+static void close_in_order(void *arg)
 {
     struct broker *broker = arg;
 
@@ -322,6 +321,16 @@ static void on_roster_drained(void *arg)
         lease_remove(broker->lease, broker->commands);
     connection_drain(broker->commands, on_drained, broker);
     subscriptions_drain(broker->subscriptions, on_drained, broker);
+}
+
+static void on_roster_drained(void *arg)
+{
+    struct broker *broker = arg;
+
+    if (lease_former(broker->lease).len > 0 && broker->commands_usable)
+        reaper_finish(broker->reaper, close_in_order, broker);
+    else
+        close_in_order(broker);
 }
 
 void broker_stop(struct broker *broker, loop_cb *done, void *arg)

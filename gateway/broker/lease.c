@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "broker/command.h"
 
 struct lease {
     struct loop *loop;
@@ -207,12 +206,12 @@ static void on_renewed(void *arg, enum broker_outcome outcome, const struct redi
     lease->answered(lease->arg, take_outcome(lease, outcome, reply));
 }
 
-bool lease_renew(struct lease *lease)
+void lease_renew(struct lease *lease)
 {
     char duration[16];
 
     if (lease->busy)
-        return false;
+        return;
     snprintf(duration, sizeof(duration), "%d", LEASE_MS);
     const struct text args[] = {builder_text(&lease->set), lease_incarnation(lease),
                                 text_of(duration), lease->claimed ? TEXT("renew") : TEXT("claim"),
@@ -221,7 +220,6 @@ bool lease_renew(struct lease *lease)
     lease->sent_ms = loop_now_ms(lease->loop);
     scripts_run(lease->scripts, SCRIPT_RENEW, args, 1, sizeof(args) / sizeof(*args), on_renewed,
                 lease);
-    return true;
 }
 
 static void add_former(struct lease *lease)

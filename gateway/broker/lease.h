@@ -14,8 +14,8 @@
  * the old name may be too much, and goes with it. Until that is done the former name is kept alive,
  * so that nobody looks offline meanwhile.
  *
- * A lease that has expired is renewed like any other as long as its member is there. An expired
- * member is no live incarnation; the reaper (reaper.h) removes it. */
+ * A lease that has expired is not renewed: its users have been offline for whoever asked, and
+ * coming back under another name tells the others. The reaper (reaper.h) removes what expired. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,8 +52,8 @@ struct lease *lease_new(struct loop *loop, const struct keys *keys, struct scrip
 /* After the connection, which still tells it of what was pending; NULL is allowed. */
 void lease_free(struct lease *lease);
 
-/* Claims or renews. False, and nothing is sent, while the last one has no outcome. */
-bool lease_renew(struct lease *lease);
+/* Claims or renews; nothing while the last one has no outcome. */
+void lease_renew(struct lease *lease);
 
 /* Takes another name, to be claimed; the one that it has now becomes a former one when it had a
  * lease. What comes of a renewal that is under way is LEASE_UNKNOWN. */

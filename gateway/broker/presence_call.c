@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include <hiredis/hiredis.h>
@@ -11,7 +12,7 @@
 #include "broker/keys.h"
 
 /* What of a call does not change between its runs, one behind the other in `bytes`. */
-enum part { HASH, SEEN, CHANNEL, USER, USER_JSON, FIELD, DEVICE, PART_COUNT };
+enum part { HASH, SEEN, CHANNEL, USER, FIELD, DEVICE, PART_COUNT };
 
 struct call {
     struct presence_calls *calls;
@@ -21,6 +22,7 @@ struct call {
     unsigned max;
     struct builder unknown; /* incarnations to be looked up; these two as lease_live() has them */
     struct builder dead;    /* looked up, and not live */
+    struct builder nowhere; /* of those, who is not even expired */
     presence_call_cb *done;
     void *arg;
     TAILQ_ENTRY(call) link; /* while it waits for a renewal */
@@ -63,10 +65,8 @@ static void copy_parts(struct call *call, const struct presence_request *request
     if (settings->tell)
         keys_presence_events_channel(settings->keys, request->user, bytes);
     ends[CHANNEL] = bytes->len;
-    builder_append(bytes, request->user);
-    ends[USER] = bytes->len;
     builder_append_json(bytes, request->user);
-    ends[USER_JSON] = bytes->len;
+    ends[USER] = bytes->len;
     builder_append(bytes, request->field);
     ends[FIELD] = bytes->len;
     builder_append(bytes, request->device);
@@ -82,6 +82,7 @@ static void finish(struct call *call, enum broker_outcome outcome,
     builder_clear(&call->bytes);
     builder_clear(&call->unknown);
     builder_clear(&call->dead);
+    builder_clear(&call->nowhere);
     free(call);
 }
 
@@ -110,6 +111,13 @@ static bool read_answer(const struct redisReply *reply, struct presence_answer *
     return true;
 }
 
+static void add_name(struct builder *list, struct text name)
+{
+    builder_append_char(list, ' ');
+    builder_append(list, name);
+    builder_append_char(list, ' ');
+}
+
 static void read_unknown(struct call *call, const struct redisReply *reply)
 {
     builder_reset(&call->unknown);
@@ -118,10 +126,8 @@ static void read_unknown(struct call *call, const struct redisReply *reply)
 
         if (name->type != REDIS_REPLY_STRING)
             continue;
-        builder_append_char(&call->unknown, ' ');
-        builder_append(&call->unknown, (struct text){name->str, name->len});
+        add_name(&call->unknown, (struct text){name->str, name->len});
     }
-    builder_append_char(&call->unknown, ' ');
 }
 
 static bool is_status(const struct redisReply *reply, const char *status)
@@ -132,8 +138,13 @@ static bool is_status(const struct redisReply *reply, const char *status)
 static void on_answer(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
 {
     struct call *call = arg;
-    struct presence_answer answer;
+    struct presence_answer answer = {0};
 
+    if (outcome == BROKER_REFUSED) {
+        answer.foreign_key = strncmp(reply->str, "WRONGTYPE", strlen("WRONGTYPE")) == 0;
+        finish(call, outcome, &answer);
+        return;
+    }
     if (outcome != BROKER_ANSWERED) {
         finish(call, outcome, NULL);
         return;
@@ -173,12 +184,13 @@ static void run(struct call *call)
         lease_live(settings->lease),
         builder_text(&call->dead),
         call->parts[CHANNEL],
-        call->parts[USER_JSON],
+        call->parts[USER],
         call->parts[FIELD],
         text_of(ttl),
         call->parts[DEVICE],
         text_of(max),
         lease_former(settings->lease),
+        builder_text(&call->nowhere),
     };
     scripts_run(settings->scripts, SCRIPT_PRESENCE, args, 2, sizeof(args) / sizeof(*args),
                 on_answer, call);
@@ -195,35 +207,13 @@ void presence_call(struct presence_calls *calls, const struct presence_request *
     call->max = request->max;
     builder_init(&call->unknown, SIZE_MAX);
     builder_init(&call->dead, SIZE_MAX);
+    builder_init(&call->nowhere, SIZE_MAX);
     call->done = done;
     call->arg = arg;
     run(call);
 }
 
 /* ---- What was looked up ---- */
-
-static void on_removed(void *arg, enum broker_outcome outcome, const struct presence_answer *answer)
-{
-    (void)arg; /* whatever came of it: who meets it next tries again */
-    (void)outcome;
-    (void)answer;
-}
-
-/* Nobody will clean up after an incarnation that is no member of the gateways any more: what it
- * left came late, such as by a connection that was cut. */
-static void remove_leftover(struct call *call, struct text incarnation)
-{
-    struct builder field;
-
-    builder_init(&field, SIZE_MAX);
-    builder_append(&field, incarnation);
-    builder_append_char(&field, '/');
-    const struct presence_request request = {
-        .operation = PRESENCE_LEAVE, .user = call->parts[USER], .field = builder_text(&field)};
-    log_repeated(LOG_LEVEL_INFO, "leftover_removed", LOG_TEXT("incarnation", incarnation));
-    presence_call(call->calls, &request, on_removed, NULL);
-    builder_clear(&field);
-}
 
 static bool is_member(const struct lease *lease, struct text incarnation)
 {
@@ -249,11 +239,12 @@ static void judge(struct call *call)
     while ((name = lease_list_next(&unknown)).len > 0) {
         if (lease_list_has(lease_live(lease), name))
             continue;
-        builder_append_char(&call->dead, ' ');
-        builder_append(&call->dead, name);
-        builder_append_char(&call->dead, ' ');
-        if (!is_member(lease, name))
-            remove_leftover(call, name);
+        add_name(&call->dead, name);
+        if (!is_member(lease, name)) {
+            log_repeated(LOG_LEVEL_INFO, "leftover_removed", LOG_TEXT("incarnation", name),
+                         LOG_TEXT("key", call->parts[HASH]));
+            add_name(&call->nowhere, name);
+        }
     }
 }
 

@@ -26,13 +26,15 @@ struct presence_request {
 };
 
 struct presence_answer {
+    bool foreign_key; /* BROKER_REFUSED, as it will be next time: the key has another type */
     bool full;        /* REGISTER: the user has `max` sessions; only that is set then */
     size_t sessions;  /* of the user, on all gateways */
     int64_t since_ms; /* as in presence.h */
     int64_t at_ms;    /* Redis' clock */
 };
 
-/* `answer` lives until it returns; NULL unless BROKER_ANSWERED. */
+/* `answer` lives until it returns; NULL unless BROKER_ANSWERED or BROKER_REFUSED, with which only
+ * foreign_key means something. */
 typedef void presence_call_cb(void *arg, enum broker_outcome outcome,
                               const struct presence_answer *answer);
 

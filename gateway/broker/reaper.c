@@ -7,10 +7,12 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "broker/beat.h"
 #include "broker/command.h"
 #include "broker/keys.h"
 
-#define BATCH 200 /* users at a time: Redis serves the others in between */
+#define GAP_MS ((int64_t)2 * BEAT_MS) /* between two renewals: a longer one was an outage */
+#define BATCH 200                     /* users at a time: Redis serves the others in between */
 
 /* What is under way. One thing is asked at a time, but for the users of a batch. */
 struct reaper {
@@ -32,6 +34,10 @@ struct reaper {
     size_t count;
     size_t unanswered;
     bool failed; /* one of the batch */
+
+    loop_cb *finished; /* NULL until reaper_finish() */
+    void *finished_arg;
+    struct deferred tell_finished;
 };
 
 static void look_at_next(struct reaper *reaper);
@@ -42,7 +48,15 @@ static struct text victim_of(const struct reaper *reaper)
     return builder_text(&reaper->victim);
 }
 
-/* The claim expires, and whoever notices goes on. */
+static void set_idle(struct reaper *reaper)
+{
+    reaper->busy = false;
+    if (reaper->finished != NULL)
+        loop_defer(reaper->loop, &reaper->tell_finished);
+}
+
+/* The claim expires, and whoever notices goes on. A refusal is about this victim's keys: the others
+ * are not to wait until somebody mends them. */
 static void give_up(struct reaper *reaper, const char *what, enum broker_outcome outcome,
                     const struct redisReply *reply)
 {
@@ -52,7 +66,10 @@ static void give_up(struct reaper *reaper, const char *what, enum broker_outcome
         command_error_text(reply, error);
     log_repeated(LOG_LEVEL_WARN, "reaping_failed", LOG_TEXT("incarnation", victim_of(reaper)),
                  LOG_STRING("what", what), LOG_STRING("reason", error));
-    reaper->busy = false;
+    if (outcome == BROKER_REFUSED)
+        look_at_next(reaper);
+    else
+        set_idle(reaper);
 }
 
 /* ---- The end of a victim ---- */
@@ -135,7 +152,7 @@ static void look_at_next(struct reaper *reaper)
     struct text victim = member;
 
     if (member.len == 0) {
-        reaper->busy = false;
+        set_idle(reaper);
         return;
     }
     if (text_starts_with(member, prefix))
@@ -204,9 +221,8 @@ static void on_cleaned(void *arg, enum broker_outcome outcome, const struct pres
 {
     struct reaper *reaper = arg;
 
-    (void)answer;
-    /* A refusal is about this user's keys, and logged: the others are not to wait for its end. */
-    if (outcome == BROKER_NOT_SENT || outcome == BROKER_UNANSWERED)
+    /* A key of another type is logged: the others are not to wait until somebody mends it. */
+    if (outcome != BROKER_ANSWERED && !(outcome == BROKER_REFUSED && answer->foreign_key))
         reaper->failed = true;
     if (--reaper->unanswered == 0)
         finish_batch(reaper);
@@ -268,7 +284,7 @@ static void list_users(struct reaper *reaper)
     struct builder key;
 
     if (reaper->trusted_ms == 0 && !reaper->own) { /* it lost its own lease meanwhile */
-        reaper->busy = false;
+        set_idle(reaper);
         return;
     }
     snprintf(count, sizeof(count), "%d", BATCH);
@@ -285,6 +301,7 @@ static void list_users(struct reaper *reaper)
 void reaper_begin_anew(struct reaper *reaper)
 {
     reaper->trusted_ms = 0;
+    reaper->rest = (struct text){0};
 }
 
 /* Also a process that was stopped was away. */
@@ -292,7 +309,7 @@ static bool look_is_careful(struct reaper *reaper)
 {
     int64_t now_ms = loop_now_ms(reaper->loop);
 
-    if (reaper->trusted_ms == 0 || now_ms - reaper->looked_ms >= LEASE_MS)
+    if (reaper->trusted_ms == 0 || now_ms - reaper->looked_ms > GAP_MS)
         reaper->trusted_ms = now_ms;
     reaper->looked_ms = now_ms;
     return now_ms - reaper->trusted_ms < LEASE_MS;
@@ -300,7 +317,7 @@ static bool look_is_careful(struct reaper *reaper)
 
 void reaper_look(struct reaper *reaper, bool renewed)
 {
-    bool careful = look_is_careful(reaper);
+    bool careful = look_is_careful(reaper) || reaper->finished != NULL;
 
     if (reaper->busy)
         return;
@@ -316,12 +333,28 @@ void reaper_look(struct reaper *reaper, bool renewed)
 
 /* ---- Beginning and end ---- */
 
+static void tell_finished(void *arg)
+{
+    struct reaper *reaper = arg;
+
+    reaper->finished(reaper->finished_arg);
+}
+
+void reaper_finish(struct reaper *reaper, loop_cb *done, void *arg)
+{
+    reaper->finished = done;
+    reaper->finished_arg = arg;
+    reaper->rest = (struct text){0}; /* a victim that is begun is finished */
+    reaper_look(reaper, true);
+}
+
 struct reaper *reaper_new(struct loop *loop, const struct reaper_settings *settings)
 {
     struct reaper *reaper = memory_alloc(sizeof(*reaper));
 
     reaper->settings = *settings;
     reaper->loop = loop;
+    deferred_init(&reaper->tell_finished, tell_finished, reaper);
     builder_init(&reaper->names, SIZE_MAX);
     builder_init(&reaper->victim, SIZE_MAX);
     builder_init(&reaper->users, SIZE_MAX);
@@ -332,6 +365,7 @@ void reaper_free(struct reaper *reaper)
 {
     if (reaper == NULL)
         return;
+    loop_cancel(reaper->loop, &reaper->tell_finished);
     builder_clear(&reaper->names);
     builder_clear(&reaper->victim);
     builder_clear(&reaper->users);

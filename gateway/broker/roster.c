@@ -1,17 +1,11 @@
 #include "broker/roster.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include <hiredis/hiredis.h>
-
-#include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
-#include "broker/command.h"
-#include "broker/keys.h"
 
 #define RETRY_MS 200 /* after what was not answered: Redis is behind, or about to be lost */
 
@@ -39,7 +33,8 @@ struct registration {
 /* A user with registrations. */
 struct member {
     struct registration *first;
-    bool enlisted;
+    bool enlisted; /* perhaps */
+    bool doubted;  /* perhaps not: to be said again before anything is registered */
     struct text user;
 };
 
@@ -55,12 +50,21 @@ struct roster {
     size_t count;
     size_t asked;
     size_t renewing; /* registrations from before this incarnation, not settled yet */
+    bool refused;    /* the last answer was that Redis takes no registrations now */
+    struct deferred tell_changed;
     loop_cb *drained;
     void *drained_arg;
     struct deferred tell_drained;
 };
 
 /* ---- Members and registrations ---- */
+
+static void tell_changed(void *arg)
+{
+    struct roster *roster = arg;
+
+    roster->settings.changed(roster->settings.arg);
+}
 
 static struct member *member_of(struct roster *roster, struct text user)
 {
@@ -93,7 +97,22 @@ static void set_renewing(struct registration *registration, bool renewing)
     registration->renewing = renewing;
     roster->renewing += renewing ? 1 : (size_t)-1;
     if (roster->renewing == 0)
-        roster->settings.changed(roster->settings.arg);
+        loop_defer(roster->loop, &roster->tell_changed);
+}
+
+static void set_refused(struct roster *roster, bool refused)
+{
+    if (roster->refused == refused)
+        return;
+    roster->refused = refused;
+    loop_defer(roster->loop, &roster->tell_changed);
+}
+
+/* With nothing to ask there is nothing to be refused. */
+static void look_if_idle(struct roster *roster)
+{
+    if (roster->asked == 0 && TAILQ_EMPTY(&roster->queue))
+        set_refused(roster, false);
 }
 
 static void set_told(struct registration *registration, bool told)
@@ -120,6 +139,8 @@ static void drop(struct registration *registration)
         at = &(*at)->next;
     *at = registration->next;
     if (member->first == NULL) {
+        if (member->enlisted)
+            enlist_remove(&roster->settings.enlist, member->user);
         map_remove(roster->members, member->user);
         free(member);
     }
@@ -127,6 +148,7 @@ static void drop(struct registration *registration)
     set_renewing(registration, false);
     free(registration);
     roster->count--;
+    look_if_idle(roster);
     look_if_drained(roster);
 }
 
@@ -144,6 +166,7 @@ static void repeat(struct registration *registration)
     struct roster *roster = registration->roster;
 
     metrics_add_labelled(METRIC_REGISTRATIONS, RESULT_REPEATED, 1);
+    registration->member->doubted = true;
     enqueue(registration);
     if (roster->leased && !timer_is_running(roster->retry))
         timer_start(roster->retry, RETRY_MS);
@@ -151,55 +174,30 @@ static void repeat(struct registration *registration)
 
 /* ---- Asking ---- */
 
-static void ignore_answer(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
+/* Whether Redis has spoken, and would not say anything else next time. A full disk, too few
+ * replicas, a missing right: those pass, or have to; until then nobody may believe that this
+ * gateway works. */
+static bool is_final(struct roster *roster, enum broker_outcome outcome,
+                     const struct presence_answer *answer)
 {
-    char error[COMMAND_ERROR_MAX];
+    bool passing = outcome == BROKER_REFUSED && !answer->foreign_key;
 
-    (void)arg;
-    /* Whatever is not done is one id too many or too few in a set that only cleaners read. */
-    if (outcome == BROKER_REFUSED)
-        log_repeated(LOG_LEVEL_WARN, "redis_refused", LOG_STRING("what", "the list of users"),
-                     LOG_STRING("reason", command_error_text(reply, error)));
-}
-
-/* Puts the user on the list, or takes it off. */
-static void list(struct roster *roster, struct member *member, bool on)
-{
-    struct builder names;
-
-    builder_init(&names, SIZE_MAX);
-    keys_gateway_users(roster->settings.keys, lease_incarnation(roster->settings.lease), &names);
-    size_t key_len = names.len;
-    builder_append_key_part(&names, member->user);
-    const struct text key = {names.data, key_len};
-    const struct text user = {names.data + key_len, names.len - key_len};
-    if (on)
-        scripts_run(roster->settings.scripts, SCRIPT_ENLIST, (struct text[]){key, user}, 1, 2,
-                    ignore_answer, NULL);
-    else
-        connection_command(roster->settings.commands, (struct text[]){TEXT("SREM"), key, user}, 3,
-                           ignore_answer, NULL);
-    member->enlisted = on;
-    builder_clear(&names);
+    if (outcome == BROKER_ANSWERED || outcome == BROKER_REFUSED)
+        set_refused(roster, passing);
+    return (outcome == BROKER_ANSWERED || outcome == BROKER_REFUSED) && !passing;
 }
 
 static void on_left(void *arg, enum broker_outcome outcome, const struct presence_answer *answer)
 {
     struct registration *registration = arg;
     struct roster *roster = registration->roster;
-    struct member *member = registration->member;
 
-    (void)answer;
     roster->asked--;
     loop_defer(roster->loop, &roster->run);
-    if (registration->epoch != roster->epoch) {
-        drop(registration); /* it goes with the former incarnation */
-    } else if (outcome == BROKER_NOT_SENT || outcome == BROKER_UNANSWERED) {
-        repeat(registration);
+    if (registration->epoch != roster->epoch || is_final(roster, outcome, answer)) {
+        drop(registration); /* of a former incarnation: it goes with that */
     } else {
-        if (member->first == registration && registration->next == NULL && member->enlisted)
-            list(roster, member, false);
-        drop(registration);
+        repeat(registration);
     }
 }
 
@@ -234,13 +232,13 @@ static void on_registered(void *arg, enum broker_outcome outcome,
             drop(registration);
         else
             enqueue(registration);
-    } else if (outcome == BROKER_ANSWERED && answer->full) {
+    } else if (is_final(roster, outcome, answer) && answer->full) {
         settle(registration, false, RESULT_FULL);
     } else if (outcome == BROKER_ANSWERED) {
         settle(registration, true, RESULT_REGISTERED);
-    } else if (outcome == BROKER_REFUSED) {
+    } else if (is_final(roster, outcome, answer)) {
         /* A key that is not ours to mend: the log names it, and messages flow all the same. */
-        settle(registration, false, RESULT_REFUSED);
+        settle(registration, registration->told, RESULT_REFUSED);
     } else {
         if (outcome == BROKER_UNANSWERED)
             set_told(registration, true); /* perhaps */
@@ -257,10 +255,13 @@ static void ask(struct registration *registration)
     registration->state = ASKED;
     registration->epoch = roster->epoch;
     roster->asked++;
-    if (!registration->leaving && !member->enlisted)
-        list(roster, member, true);
+    if (!registration->leaving && (!member->enlisted || member->doubted)) {
+        enlist_add(&roster->settings.enlist, member->user);
+        member->enlisted = true;
+        member->doubted = false;
+    }
     builder_init(&field, SIZE_MAX);
-    builder_append(&field, lease_incarnation(roster->settings.lease));
+    builder_append(&field, lease_incarnation(roster->settings.enlist.lease));
     builder_append_char(&field, '/');
     builder_append_number(&field, registration->number);
     const struct presence_request request = {
@@ -285,6 +286,7 @@ static void run(void *arg)
         TAILQ_REMOVE(&roster->queue, registration, link);
         ask(registration);
     }
+    look_if_idle(roster);
 }
 
 /* ---- Coming and going ---- */
@@ -314,7 +316,8 @@ static void leave(struct registration *registration)
         return; /* its answer comes first */
     if (registration->state == QUEUED)
         TAILQ_REMOVE(&registration->roster->queue, registration, link);
-    if (registration->told)
+    /* A field of a former name, that was not moved, is removed by the same script. */
+    if (registration->told || lease_former(registration->roster->settings.enlist.lease).len > 0)
         enqueue(registration);
     else
         drop(registration);
@@ -385,6 +388,7 @@ void roster_begin_anew(struct roster *roster)
 {
     roster->epoch++;
     roster->leased = false;
+    set_refused(roster, false);
     timer_stop(roster->retry);
     map_each(roster->members, begin_member_anew, NULL);
     look_if_drained(roster);
@@ -396,12 +400,12 @@ void roster_set_leased(struct roster *roster)
         return;
     roster->leased = true;
     loop_defer(roster->loop, &roster->run);
-    roster->settings.changed(roster->settings.arg);
+    loop_defer(roster->loop, &roster->tell_changed);
 }
 
 bool roster_is_renewed(const struct roster *roster)
 {
-    return roster->leased && roster->renewing == 0;
+    return roster->leased && roster->renewing == 0 && !roster->refused;
 }
 
 /* ---- Beginning and end ---- */
@@ -446,6 +450,7 @@ struct roster *roster_new(struct loop *loop, const struct roster_settings *setti
     roster->members = map_new();
     TAILQ_INIT(&roster->queue);
     deferred_init(&roster->run, run, roster);
+    deferred_init(&roster->tell_changed, tell_changed, roster);
     deferred_init(&roster->tell_drained, tell_drained, roster);
     roster->retry = timer_new(loop, run, roster);
     return roster;
@@ -472,6 +477,7 @@ void roster_free(struct roster *roster)
     map_each(roster->members, free_member, NULL);
     map_free(roster->members);
     loop_cancel(roster->loop, &roster->run);
+    loop_cancel(roster->loop, &roster->tell_changed);
     loop_cancel(roster->loop, &roster->tell_drained);
     timer_free(roster->retry);
     free(roster);

@@ -1,8 +1,10 @@
 /* broker/roster.h: the sessions of this gateway, and what Redis was told of them.
  *
- *     QUEUED ──its turn──► ASKED ──answered──► SETTLED          and, when the session is gone:
- *        ▲                   │                    │             QUEUED ──► ASKED ──answered──►
- * freed ├──── no answer ────┘                    │ └──── another incarnation: everything ───┘
+ *     roster_add() ──► QUEUED ──► ASKED ──answered──► SETTLED
+ *                        ▲          │                    │
+ *                        ├─no answer┘                    │ another incarnation: all of them
+ *                        └───────────────────────────────┘
+ *     roster_remove() ─► QUEUED ──► ASKED ──answered──► freed
  *
  * At most ROSTER_WINDOW are asked at a time: when everybody is registered anew after an outage,
  * Redis serves the others in between. A user is put on the incarnation's list (scripts/enlist.lua)
@@ -14,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/loop.h"
-#include "broker/connection.h"
+#include "broker/enlist.h"
 #include "broker/presence_call.h"
 
 #define ROSTER_WINDOW 256
@@ -22,11 +24,8 @@
 struct roster;
 
 struct roster_settings {
-    const struct keys *keys; /* these five outlive it */
-    struct connection *commands;
-    struct scripts *scripts;
+    struct enlist enlist; /* with whose incarnation; what is in it, and the calls, outlive it */
     struct presence_calls *calls;
-    struct lease *lease;
     void (*registered)(void *arg, struct text user, uint64_t number, bool admitted);
     loop_cb *changed; /* roster_is_renewed() changed */
     void *arg;
@@ -45,7 +44,8 @@ bool roster_has(const struct roster *roster, struct text user, uint64_t number);
  * a lease. */
 void roster_begin_anew(struct roster *roster);
 void roster_set_leased(struct roster *roster);
-/* True when the incarnation has a lease, and all that was there when it began is registered. */
+/* True when the incarnation has a lease, all that was there when it began is registered, and Redis
+ * does not refuse to register more. */
 bool roster_is_renewed(const struct roster *roster);
 
 /* Takes everybody off, and calls `done` once, not before it returns, when that was answered. */

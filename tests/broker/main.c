@@ -13,6 +13,7 @@ int main(void)
     srunner_add_suite(runner, outages_suite());
     srunner_add_suite(runner, beats_suite());
     srunner_add_suite(runner, presence_suite());
+    srunner_add_suite(runner, roster_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

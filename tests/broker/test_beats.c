@@ -119,13 +119,16 @@ START_TEST(the_living_are_known_and_the_dead_are_not)
 }
 END_TEST
 
-START_TEST(an_expired_lease_that_is_still_there_is_renewed)
+/* Its users were offline meanwhile: somebody has to be told that they are back. */
+START_TEST(a_lease_that_expired_is_not_renewed)
 {
     remember_incarnation();
     set_expiry(before, 1);
-    WORLD_UNTIL(&world, expiry_of(before) > 1);
-    ck_assert_str_eq(incarnation(), before);
-    ck_assert_uint_eq(world.downs, 0);
+    WORLD_UNTIL(&world, world.downs == 1);
+    WORLD_UNTIL(&world, world.ups == 2);
+    ck_assert_str_ne(incarnation(), before);
+    WORLD_UNTIL(&world, expiry_of(before) == -1);
+    WORLD_UNTIL(&world, world_ask(&world, "ZCARD parley:gateways")->integer == 1);
 }
 END_TEST
 
@@ -335,7 +338,7 @@ Suite *beats_suite(void)
     tcase_add_test(plain, the_lease_stands_in_redis_and_expires_by_its_clock);
     tcase_add_test(plain, each_beat_renews_the_lease);
     tcase_add_test(plain, the_living_are_known_and_the_dead_are_not);
-    tcase_add_test(plain, an_expired_lease_that_is_still_there_is_renewed);
+    tcase_add_test(plain, a_lease_that_expired_is_not_renewed);
     tcase_add_test(plain, a_lease_that_is_gone_makes_a_new_incarnation);
     tcase_add_test(plain, stopping_gives_the_lease_back_last);
     tcase_add_test(plain, a_redis_that_is_full_keeps_gateways_alive_and_lets_them_connect);

@@ -82,3 +82,4 @@ Suite *channels_suite(void);
 Suite *commands_suite(void);
 Suite *outages_suite(void);
 Suite *presence_suite(void);
+Suite *roster_suite(void);

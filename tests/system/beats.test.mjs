@@ -251,7 +251,8 @@ describe('the lease', () => {
     const since = performance.now();
     gateway.process.signal('SIGCONT');
     await healed(t, gateway, { from, since, limit: 0 });
-    assert.equal(incarnation(gateway), was); // nobody cleaned up after it
+    // Its users were offline, for whoever asked: only under another name they come back.
+    assert.notEqual(incarnation(gateway), was);
     await assertTalkToOneself(alice);
   });
 });

@@ -15,7 +15,9 @@
 -- ARGV[7]   after how many ms KEYS[2] expires; 0: never
 -- ARGV[8]   the device
 -- ARGV[9]   how many sessions the user may have; 0: any number
--- ARGV[10]  former incarnations of the same gateway, each between blanks: its session is moved
+-- ARGV[10]  former incarnations of the same gateway, each between blanks: what the session has there
+--           is moved, or removed too
+-- ARGV[11]  those of ARGV[3] that are not even expired: what they left came late, and is removed
 --
 -- Answers {'ok', sessions, since, now}, or
 --   {'full', sessions}: not registered, or
@@ -35,10 +37,12 @@ end
 
 -- Whether this call takes the place of, or removes, what is there.
 local function is_mine(name, owner)
-  if operation == 'register' then
-    return name == field or (name == owner .. '/' .. number and has(ARGV[10], owner))
+  if operation == 'look' then
+    return false
+  elseif number == nil then
+    return owner .. '/' == field
   end
-  return operation == 'leave' and (name == field or owner .. '/' == field)
+  return name == field or (name == owner .. '/' .. number and has(ARGV[10], owner))
 end
 
 local function remove(names)
@@ -56,6 +60,7 @@ end
 
 local sessions, since, unknown = 0, now, {'unknown'} -- of the others
 local mine, mine_is_live, mine_since = {}, false, now
+local leftovers = {}
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
   local name, value = fields[i], fields[i + 1]
@@ -74,12 +79,15 @@ for i = 1, #fields, 2 do
       since = math.min(since, session_since)
     elseif not has(ARGV[3], owner) then
       unknown[#unknown + 1] = owner
+    elseif has(ARGV[11], owner) then
+      leftovers[#leftovers + 1] = name
     end
   end
 end
 if #unknown > 1 then
   return unknown
 end
+remove(leftovers)
 
 if operation == 'register' then
   if #mine == 0 and ARGV[9] ~= '0' and sessions >= tonumber(ARGV[9]) then
@@ -102,6 +110,9 @@ if #mine > 0 then
       redis.call('PEXPIRE', KEYS[2], ARGV[7])
     end
     tell('false', 0, now)
+  elseif number == nil then
+    -- While it was dead and not removed, somebody may have been told that the user is offline.
+    tell('true', sessions, since)
   end
 end
 if sessions == 0 then

@@ -5,9 +5,10 @@
 -- ARGV[1]  the incarnation
 -- ARGV[2]  for how many ms from now
 -- ARGV[3]  'claim': its first lease, which nobody may have already
---          'renew': only what is still there, expired or not
--- ARGV[4]  its former incarnations, with blanks between them: kept alive where they are still there,
---          while its sessions are registered under the new name
+--          'renew': only a lease that has not expired. Once it has, its users are offline for
+--          everybody, and may have been told so: coming back in silence would leave that standing
+-- ARGV[4]  its former incarnations, with blanks between them: renewed in the same way, while its
+--          sessions are registered under the new name
 --
 -- Answers {1 when it has the lease now, else 0; the incarnations whose lease has not expired; the
 -- other members: expired ones, and `dead:…` of those that are being cleaned up after}.
@@ -15,12 +16,25 @@
 -- allow-oom: or over maxmemory every gateway would be taken for dead.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local is_there = redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= false
-local has_lease = is_there == (ARGV[3] == 'renew')
+
+local function renew(name)
+  local expiry = redis.call('ZSCORE', KEYS[1], name)
+  local is_live = expiry and tonumber(expiry) > now
+  if is_live then
+    redis.call('ZADD', KEYS[1], now + ARGV[2], name)
+  end
+  return is_live
+end
+
+local has_lease
+if ARGV[3] == 'claim' then
+  has_lease = redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[1]) == 1
+else
+  has_lease = renew(ARGV[1])
+end
 if has_lease then
-  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
   for former in string.gmatch(ARGV[4], '%S+') do
-    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], former)
+    renew(former)
   end
 end
 local live, others = {}, {}
