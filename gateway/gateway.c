@@ -200,9 +200,10 @@ static void build_router(struct gateway *gateway)
         .registry = gateway->registry,
         .watches = gateway->watches,
         .presence = config->presence,
+        .timeout_ms = COMMAND_TIMEOUT_MS,
     };
 
-    gateway->queries = queries_new(&queries);
+    gateway->queries = queries_new(gateway->loop, &queries);
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,

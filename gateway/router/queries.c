@@ -24,6 +24,7 @@ struct query {
     struct queries *queries;
     TAILQ_ENTRY(query) link; /* until it is answered */
     bool is_answered;
+    int64_t deadline_ms;
     uint64_t session; /* its number: it may be gone when the answer comes */
     bool is_watch;
     bool has_ref;
@@ -37,30 +38,37 @@ struct query {
 
 struct queries {
     struct queries_settings settings;
-    TAILQ_HEAD(, query) waiting;
+    struct loop *loop;
+    TAILQ_HEAD(, query) waiting; /* in the order of their deadlines */
+    struct timer *deadline;      /* the first's, or an earlier one */
 };
 
-struct queries *queries_new(const struct queries_settings *settings)
+static void look_at_deadlines(void *arg);
+
+struct queries *queries_new(struct loop *loop, const struct queries_settings *settings)
 {
     struct queries *queries = memory_alloc(sizeof(*queries));
 
     metrics_label_values(METRIC_PRESENCE_REQUESTS, query_types, 3);
     queries->settings = *settings;
+    queries->loop = loop;
     TAILQ_INIT(&queries->waiting);
+    queries->deadline = timer_new(loop, look_at_deadlines, queries);
     return queries;
 }
 
 void queries_free(struct queries *queries)
 {
-    struct query *query;
+    struct query *next;
 
     if (queries == NULL)
         return;
-    while ((query = TAILQ_FIRST(&queries->waiting)) != NULL) { /* for subscriptions, in vain */
-        assert(query->reads == 0);
-        TAILQ_REMOVE(&queries->waiting, query, link);
+    for (struct query *query = TAILQ_FIRST(&queries->waiting); query != NULL; query = next) {
+        next = TAILQ_NEXT(query, link);
+        assert(query->reads == 0); /* it waited for a subscription */
         free(query);
     }
+    timer_free(queries->deadline);
     free(queries);
 }
 
@@ -111,6 +119,23 @@ static void finish(struct query *query, bool is_good)
         session_answered(session);
     if (query->reads == 0)
         free(query);
+}
+
+/* A subscription is given up with its connection only, which may take longer than anybody should
+ * wait. */
+static void look_at_deadlines(void *arg)
+{
+    struct queries *queries = arg;
+    int64_t now_ms = loop_now_ms(queries->loop);
+    struct query *next = TAILQ_FIRST(&queries->waiting);
+    struct query *query;
+
+    while ((query = next) != NULL && query->deadline_ms <= now_ms) {
+        next = TAILQ_NEXT(query, link); /* finishing one finishes no other */
+        finish(query, false);
+    }
+    if (next != NULL)
+        timer_start(queries->deadline, next->deadline_ms - now_ms);
 }
 
 /* ---- Reading ---- */
@@ -171,7 +196,10 @@ static struct query *query_new(struct queries *queries, const struct session *se
             .query = query, .hold = {.ready = on_ready}, .user = {copy, user.len}};
         texts += user.len;
     }
+    query->deadline_ms = loop_now_ms(queries->loop) + queries->settings.timeout_ms;
     TAILQ_INSERT_TAIL(&queries->waiting, query, link);
+    if (!timer_is_running(queries->deadline))
+        timer_start(queries->deadline, queries->settings.timeout_ms);
     return query;
 }
 
@@ -250,8 +278,10 @@ void queries_take(struct queries *queries, struct session *session, const struct
 
 void queries_down(struct queries *queries)
 {
-    struct query *query;
+    struct query *next;
 
-    while ((query = TAILQ_FIRST(&queries->waiting)) != NULL)
+    for (struct query *query = TAILQ_FIRST(&queries->waiting); query != NULL; query = next) {
+        next = TAILQ_NEXT(query, link);
         finish(query, false);
+    }
 }

@@ -5,6 +5,7 @@
  * is safe to repeat: whatever goes wrong in Redis it is `unavailable`. */
 #pragma once
 
+#include "base/loop.h"
 #include "broker/broker.h"
 #include "message/parse.h"
 #include "router/watches.h"
@@ -19,9 +20,10 @@ struct queries_settings {
     struct registry *registry; /* outlives it */
     struct watches *watches;   /* outlives it */
     bool presence;             /* as --presence; off: every question is refused */
+    int64_t timeout_ms;        /* after which a question is answered, whatever Redis does */
 };
 
-struct queries *queries_new(const struct queries_settings *settings); /* never NULL */
+struct queries *queries_new(struct loop *loop, const struct queries_settings *settings);
 /* After the broker, whose callbacks come here; NULL is allowed. */
 void queries_free(struct queries *queries);
 

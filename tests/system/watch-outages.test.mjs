@@ -1,10 +1,11 @@
 // What watchers are told when answers and events overtake each other, and after outages.
 import assert from 'node:assert/strict';
-import { ask, nothingMore, refused, told } from './lib/asking.mjs';
+import { ask, nothingMore, refused, told, unsubscribed } from './lib/asking.mjs';
 import { connectUser, uniqueUser } from './lib/client.mjs';
 import { Gateway } from './lib/gateway.mjs';
 import { Proxy } from './lib/proxy.mjs';
 import { Redis } from './lib/redis.mjs';
+import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 import { DEADLINE, until } from './lib/wait.mjs';
 
@@ -224,4 +225,37 @@ describe('a gateway behind a proxy, and one beside it', () => {
     await bob.end();
     await told(alice, bob.welcome.user, false);
   });
+});
+
+test('Redis stands still: questions are unavailable in time, and a drain waits for that', async (t) => {
+  const system = await System.start();
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const alice = await connectUser(gateway, 'alice');
+  await ask(alice, 'watch', ['bob']);
+  system.redis.pause();
+  try {
+    alice.send([{ type: 'presence', users: ['bob'] }, { type: 'watch', users: ['bob', 'carol'] }]);
+    const answers = await alice.take(2);
+    assert.deepEqual(answers.map(({ code }) => code), ['unavailable', 'unavailable']);
+  } finally {
+    system.redis.resume();
+  }
+  await unsubscribed(system.redis, 'carol');
+  await connectUser(gateway, 'carol');
+  await connectUser(gateway, 'bob');
+  await told(alice, 'bob', true);
+  await nothingMore(alice);
+
+  system.redis.pause();
+  try {
+    alice.send([{ type: 'watch', users: ['dave'], ref: 'last' }, { type: 'ping' }]);
+    assert.equal((await alice.next()).type, 'pong');
+    gateway.process.signal('SIGTERM');
+    const { code, ref } = await alice.next();
+    assert.deepEqual({ code, ref }, { code: 'unavailable', ref: 'last' });
+    assert.equal(await alice.closeCode(), 1001);
+  } finally {
+    system.redis.resume();
+  }
 });
