@@ -2,7 +2,7 @@
 # tools/packages.sh GROUP...: installs what is missing of these groups' Debian packages, and says
 # which. The one place that knows their names (Debian 12 and 13).
 #
-#   build   a compiler, CMake and the libraries        test   Check, Node and npm
+#   build   a compiler, CMake and the libraries        test   Check, Node, npm, Chromium
 #   run     Redis                                       lint   clang 19 and its tools, ShellCheck
 #   debian13   what tests/debian13 needs on the host
 set -euo pipefail
@@ -38,6 +38,9 @@ need_group() {
         need_package check
         has_node || missing+=(nodejs)
         need_command npm npm
+        need_command chromium chromium
+        # What the page says in Chinese, for who looks at the screenshots.
+        need_package fonts-wqy-microhei
         ;;
     lint)
         need_command clang-19 clang-19

@@ -41,6 +41,15 @@ struct text text_split(struct text *rest, char separator)
     return part;
 }
 
+struct text text_trim(struct text text)
+{
+    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
+        text = (struct text){text.at + 1, text.len - 1};
+    while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 /* The length of the UTF-8 sequence at `at`, of which `left` (> 0) bytes exist; 0 when it is none.
  * RFC 3629, section 4: the lead decides how long it is and what the second byte may be, which
  * excludes overlong forms (E0, F0), surrogates (ED) and what is above U+10FFFF (F4). */

@@ -30,6 +30,9 @@ bool text_starts_with(struct text whole, struct text prefix);
  * separator goes too. Without one, all of `rest`. */
 struct text text_split(struct text *rest, char separator);
 
+/* Without the blanks and tabs at both ends. */
+struct text text_trim(struct text text);
+
 /* UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool text_is_utf8(struct text bytes);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/metrics.h"
+#include "http/files.h"
 #include "http/pages.h"
 #include "message/write.h"
 
@@ -11,7 +12,8 @@
 struct route {
     const char *path;
     bool admin;
-    void (*page)(const struct http *http, struct http_answer *answer);
+    void (*page)(const struct http *http, const struct http_request *request,
+                 struct http_answer *answer);
 };
 
 static const struct route routes[] = {
@@ -24,6 +26,7 @@ static const struct route routes[] = {
 /* X(status, phrase): every status that the gateway answers, and the labels of its metrics. */
 #define STATUSES(X)                                                                                \
     X(200, "OK")                                                                                   \
+    X(304, "Not Modified")                                                                         \
     X(400, "Bad Request")                                                                          \
     X(404, "Not Found")                                                                            \
     X(405, "Method Not Allowed")                                                                   \
@@ -71,7 +74,8 @@ void http_count_refused_upgrade(unsigned status)
 
 static void answer_init(struct http_answer *answer, unsigned status, const char *content_type)
 {
-    *answer = (struct http_answer){.status = status, .content_type = content_type};
+    *answer = (struct http_answer){
+        .status = status, .content_type = content_type, .cache_control = "no-store"};
     builder_init(&answer->body, ANSWER_MAX);
 }
 
@@ -88,22 +92,37 @@ void http_answer_clear(struct http_answer *answer)
     builder_clear(&answer->body);
 }
 
+static bool answers_to(const struct http_request *request, struct http_answer *answer)
+{
+    if (request->method == HTTP_GET || request->method == HTTP_HEAD)
+        return true;
+    http_error(answer, 405, "method_not_allowed", TEXT("use GET or HEAD here"));
+    answer->allow = "GET, HEAD";
+    return false;
+}
+
 void http_handle(const struct http *http, const struct http_request *request,
                  struct http_answer *answer)
 {
+    const struct file *file = request->admin ? NULL : files_find(request->path);
+
+    if (file != NULL) {
+        if (!answers_to(request, answer))
+            return;
+        answer_init(answer, 200, NULL);
+        files_answer(file, request, answer);
+        return;
+    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
         bool here = request->admin ? route->admin : !route->admin || !http->admin_elsewhere;
 
         if (!here || !text_equal(request->path, text_of(route->path)))
             continue;
-        if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-            http_error(answer, 405, "method_not_allowed", TEXT("use GET or HEAD here"));
-            answer->allow = "GET, HEAD";
+        if (!answers_to(request, answer))
             return;
-        }
         answer_init(answer, 200, "text/plain; charset=utf-8");
-        route->page(http, answer);
+        route->page(http, request, answer);
         return;
     }
     http_error(answer, 404, "not_found",

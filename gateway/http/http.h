@@ -1,7 +1,7 @@
 /* http/http.h: a request to its answer, as plain structs: no sockets here.
  *
- * The public port serves `/`; the admin paths /healthz, /readyz and /metrics are served there too,
- * unless they have a listener of their own (--admin-listen). */
+ * The public port serves `/` and the files of gateway/web; the admin paths /healthz, /readyz and
+ * /metrics are served there too, unless they have a listener of their own (--admin-listen). */
 #pragma once
 
 #include <stdbool.h>
@@ -18,15 +18,18 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 struct http_request {
     enum http_method method;
     struct text path;
+    struct text accept; /* the values of these headers; empty without one */
+    struct text if_none_match;
     bool admin; /* it came to the admin listener */
 };
 
 struct http_answer {
     unsigned status;
-    const char *content_type;
+    const char *content_type; /* NULL, without a body, for a 304 */
+    const char *cache_control;
     const char *allow;    /* for Allow, with 405; or NULL */
     unsigned retry_after; /* seconds, for Retry-After; 0: none */
-    const char *upgrade;  /* further header lines, each with its CRLF; or NULL */
+    const char *headers;  /* further header lines, each with its CRLF; or NULL */
     struct builder body;
 };
 

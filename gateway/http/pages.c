@@ -1,24 +1,36 @@
 #include "http/pages.h"
 
 #include "base/metrics.h"
+#include "http/accept.h"
+#include "http/files.h"
 
 #define TROUBLE_MAX 1024 /* bytes of why it is not ready */
 
-/* The tutorial's own line: its users look for it (docs/protocol.md, the original contract). */
-void pages_root(const struct http *http, struct http_answer *answer)
+void pages_root(const struct http *http, const struct http_request *request,
+                struct http_answer *answer)
 {
     (void)http;
+    if (accept_prefers_html(request->accept)) {
+        files_answer(files_find(TEXT("/demo")), request, answer);
+        return;
+    }
+    answer->headers = "Vary: Accept\r\n";
+    /* The tutorial's own line: its users look for it (docs/protocol.md, the original contract). */
     builder_append_string(&answer->body, "WebSocket server is running.");
 }
 
-void pages_healthz(const struct http *http, struct http_answer *answer)
+void pages_healthz(const struct http *http, const struct http_request *request,
+                   struct http_answer *answer)
 {
     (void)http;
+    (void)request;
     builder_append_string(&answer->body, "ok\n");
 }
 
-void pages_readyz(const struct http *http, struct http_answer *answer)
+void pages_readyz(const struct http *http, const struct http_request *request,
+                  struct http_answer *answer)
 {
+    (void)request;
     if (broker_is_up(http->broker) && !http->draining) {
         builder_append_string(&answer->body, "ready\n");
         return;
@@ -35,9 +47,11 @@ void pages_readyz(const struct http *http, struct http_answer *answer)
     builder_clear(&trouble);
 }
 
-void pages_metrics(const struct http *http, struct http_answer *answer)
+void pages_metrics(const struct http *http, const struct http_request *request,
+                   struct http_answer *answer)
 {
     (void)http;
+    (void)request;
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(&answer->body);
 }

@@ -3,7 +3,15 @@
 
 #include "http/http.h"
 
-void pages_root(const struct http *http, struct http_answer *answer);    /* / */
-void pages_healthz(const struct http *http, struct http_answer *answer); /* the process runs */
-void pages_readyz(const struct http *http, struct http_answer *answer);  /* and Redis is there */
-void pages_metrics(const struct http *http, struct http_answer *answer); /* Prometheus' text */
+/* A browser's `/` is the page, everybody else's the tutorial's line. */
+void pages_root(const struct http *http, const struct http_request *request,
+                struct http_answer *answer);
+/* The process runs. */
+void pages_healthz(const struct http *http, const struct http_request *request,
+                   struct http_answer *answer);
+/* And Redis is there. */
+void pages_readyz(const struct http *http, const struct http_request *request,
+                  struct http_answer *answer);
+/* Prometheus' text. */
+void pages_metrics(const struct http *http, const struct http_request *request,
+                   struct http_answer *answer);

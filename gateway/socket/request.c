@@ -38,6 +38,16 @@ struct text request_header(struct lws *wsi, enum lws_token_indexes token, int in
     return (struct text){storage, len < 0 ? 0 : (size_t)len};
 }
 
+/* The value of a header that is a list: its lines as one (RFC 9110, section 5.3), which is how
+ * libwebsockets copies them. As request_header() in what is empty. */
+static struct text list_header(struct lws *wsi, enum lws_token_indexes token,
+                               char storage[HEADER_MAX])
+{
+    int len = lws_hdr_copy(wsi, storage, HEADER_MAX, token);
+
+    return (struct text){storage, len < 0 ? 0 : (size_t)len};
+}
+
 /* A target in absolute form begins with scheme and authority (RFC 9112, section 3.2.2), and
  * libwebsockets has made one slash of two: http:/HOST/PATH. */
 static struct text path_of(struct text target)
@@ -107,6 +117,7 @@ bool request_read_head(struct lws *wsi, struct http_request *request, char path[
 {
     char version[HEADER_MAX];
 
+    *request = (struct http_request){0};
     read_method_and_path(wsi, request, path);
     request->admin = lws_get_opaque_user_data(wsi) == SERVER_ADMIN;
     if (text_equal(request_header(wsi, WSI_TOKEN_HTTP, 0, version), TEXT("HTTP/1.1")) &&
@@ -121,15 +132,18 @@ bool request_read_head(struct lws *wsi, struct http_request *request, char path[
 static void append_head(struct builder *head, const struct http_answer *answer, bool close)
 {
     builder_printf(head, "HTTP/1.1 %u %s\r\n", answer->status, http_reason(answer->status));
-    builder_printf(head, "Content-Type: %s\r\n", answer->content_type);
-    builder_printf(head, "Content-Length: %zu\r\n", answer->body.len);
-    builder_append_string(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    if (answer->content_type != NULL) {
+        builder_printf(head, "Content-Type: %s\r\n", answer->content_type);
+        builder_printf(head, "Content-Length: %zu\r\n", answer->body.len);
+    }
+    builder_printf(head, "Cache-Control: %s\r\n", answer->cache_control);
+    builder_append_string(head, "X-Content-Type-Options: nosniff\r\n");
     if (answer->allow != NULL)
         builder_printf(head, "Allow: %s\r\n", answer->allow);
     if (answer->retry_after > 0)
         builder_printf(head, "Retry-After: %u\r\n", answer->retry_after);
-    if (answer->upgrade != NULL)
-        builder_append_string(head, answer->upgrade);
+    if (answer->headers != NULL)
+        builder_append_string(head, answer->headers);
     if (close)
         builder_append_string(head, "Connection: close\r\n");
     builder_append_string(head, "\r\n");
@@ -178,14 +192,19 @@ int request_callback(struct server *server, struct lws *wsi)
     struct http_request request;
     struct http_answer answer;
     char path[HEADER_MAX];
+    char accept[HEADER_MAX];
+    char if_none_match[HEADER_MAX];
     bool refused = request_read_head(wsi, &request, path, &answer);
     bool head = request.method == HTTP_HEAD;
     /* A draining gateway keeps no connection, so that no request comes on it as it ends. */
     bool close = refused || may_have_body(wsi, &request) || asks_to_close(wsi) ||
                  server->settings.http->draining;
 
-    if (!refused)
+    if (!refused) {
+        request.accept = list_header(wsi, WSI_TOKEN_HTTP_ACCEPT, accept);
+        request.if_none_match = list_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, if_none_match);
         http_handle(server->settings.http, &request, &answer);
+    }
     http_count_answer(answer.status);
     if (log_enabled(LOG_LEVEL_DEBUG))
         log_debug("http",

@@ -12,20 +12,11 @@
 #define PARAMETERS_MAX 32
 #define KEY_LENGTH 24 /* 16 bytes in base64 */
 
-static struct text trim(struct text text)
-{
-    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
-        text = (struct text){text.at + 1, text.len - 1};
-    while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 static bool header_is(struct lws *wsi, enum lws_token_indexes token, const char *value)
 {
     char storage[HEADER_MAX];
 
-    return text_equal(trim(request_header(wsi, token, 0, storage)), text_of(value));
+    return text_equal(text_trim(request_header(wsi, token, 0, storage)), text_of(value));
 }
 
 /* Whether a comma-separated list, on one line or several, has this token (RFC 9110, section
@@ -39,7 +30,7 @@ static bool header_lists(struct lws *wsi, enum lws_token_indexes header, struct 
         struct text list = request_header(wsi, header, line, storage);
 
         while (list.len > 0) {
-            struct text element = trim(text_split(&list, ','));
+            struct text element = text_trim(text_split(&list, ','));
 
             if (exactly
                     ? text_equal(element, token)
@@ -103,7 +94,7 @@ static bool check_handshake(struct lws *wsi, const struct http_request *request,
         return refuse(refusal, 400, "bad_request", TEXT("Connection must have the token Upgrade"));
     if (!header_is(wsi, WSI_TOKEN_VERSION, "13")) {
         refuse(refusal, 426, "upgrade_required", TEXT("Sec-WebSocket-Version must be 13"));
-        refusal->upgrade = "Sec-WebSocket-Version: 13\r\n";
+        refusal->headers = "Sec-WebSocket-Version: 13\r\n";
         return false;
     }
     if (!has_key(wsi))

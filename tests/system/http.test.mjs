@@ -43,6 +43,53 @@ describe('HTTP', () => {
     }
   });
 
+  test('/ is the page for a browser, and the tutorial\'s line for everybody else', async () => {
+    const page = await get('/demo');
+    const browser = await get('/', { headers: {
+      Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8' } });
+    assert.equal(browser.text, page.text);
+    assert.equal(browser.headers.vary, 'Accept');
+    for (const Accept of ['*/*', 'text/plain', ['application/json', 'text/*;q=0.5']]) {
+      const answer = await get('/', { headers: { Accept } });
+      assert.equal(answer.text, 'WebSocket server is running.');
+      assert.equal(answer.headers.vary, 'Accept');
+    }
+    // On two lines, which are one list.
+    const lines = await get('/', { headers: { Accept: ['text/plain;q=0.5', 'text/html'] } });
+    assert.equal(lines.text, page.text);
+  });
+
+  test('the files of the page have type, length, tag and policy', async (t) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const types = { demo: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8',
+      js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml', ico: 'image/svg+xml' };
+    const page = (await get('/demo', { agent })).text;
+    const linked = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path]) => path);
+    for (const path of new Set(['/demo', '/favicon.ico', '/demo.js', '/parley.js', ...linked])) {
+      const { status, headers, text } = await get(path, { agent });
+      assert.equal(status, 200, path);
+      assert.equal(headers['content-type'], types[path.match(/\w+$/)[0]], path);
+      assert.equal(Number(headers['content-length']), Buffer.byteLength(text), path);
+      assert.match(headers.etag, /^"[0-9a-f]{64}"$/);
+      assert.equal(headers['cache-control'], 'no-cache');
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+      assert.equal(headers['referrer-policy'], 'no-referrer');
+      assert.match(headers['content-security-policy'], /^default-src 'none'/);
+      assert.doesNotMatch(headers['content-security-policy'], /unsafe/);
+
+      const head = await get(path, { agent, method: 'HEAD' });
+      assert.equal(head.headers['content-length'], headers['content-length']);
+      assert.equal(head.text, '');
+      const again = await get(path, { agent, headers: { 'If-None-Match': `"x", ${headers.etag}` } });
+      assert.equal(again.status, 304);
+      assert.equal(again.headers.etag, headers.etag);
+      assert.equal(again.text, '');
+      assert.equal(again.localPort, head.localPort, 'one connection for all');
+    }
+    assert.equal((await get('/parley.js')).headers['access-control-allow-origin'], '*');
+  });
+
   test('/healthz and /readyz', async () => {
     assert.equal((await get('/healthz')).status, 200);
     assert.equal((await get('/readyz')).status, 200);
@@ -135,8 +182,10 @@ describe('HTTP', () => {
       }
       assert.equal((await request(admin, path)).status, 200);
     }
-    assert.equal((await request(moved.port, '/')).status, 200);
-    assertError(await request(admin, '/'), 404, 'not_found');
+    for (const path of ['/', '/demo', '/parley.js']) {
+      assert.equal((await request(moved.port, path)).status, 200);
+      assertError(await request(admin, path), 404, 'not_found');
+    }
     assertError(await request(admin, '/?user=alice', { headers: UPGRADE }), 404, 'not_found');
   });
 

@@ -1,5 +1,6 @@
 #include "http/http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,16 @@ static void ask(enum http_method method, const char *path, bool admin)
     http_handle(&http, &request, &answer);
 }
 
+static void ask_for(const char *path, const char *accept, const char *if_none_match)
+{
+    struct http_request request = {.method = HTTP_GET,
+                                   .path = text_of(path),
+                                   .accept = text_of(accept),
+                                   .if_none_match = text_of(if_none_match)};
+
+    http_handle(&http, &request, &answer);
+}
+
 static void assert_answer(unsigned status, const char *words)
 {
     ck_assert_uint_eq(answer.status, status);
@@ -59,6 +70,102 @@ START_TEST(root_answers_as_the_tutorial)
     assert_answer(200, "");
     ask(HTTP_HEAD, "/", false);
     assert_answer(200, "");
+}
+END_TEST
+
+START_TEST(root_is_the_page_for_who_wants_html_more)
+{
+    static const char *const pages[] = {
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+        "text/html",
+        "TEXT/HTML; charset=utf-8; Q=0.5, */* ;q=0.4",
+        "text/*;q=0.1, text/html;q=0.2",
+        "text/plain;q=0, */*",
+        "text/html;q=1.000, text/plain;q=0.999",
+    };
+    static const char *const lines[] = {
+        NULL,
+        "",
+        "*/*",
+        "text/*",
+        "text/html, */*",
+        "text/html;q=0.5, text/plain;q=0.6",
+        "text/html;q=0.5, */*;q=0.8",
+        "text/html;q=0, */*",
+        "text/html;q=2, text/plain;q=0.1",
+        "text/html;q=0.1234",
+        "text/html;q=x",
+        "application/json",
+        "x/text/html",
+        "text/htmlx",
+        "text, html",
+        ",;=/,",
+    };
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        ask_for("/", pages[i], NULL);
+        ck_assert_str_eq(answer.content_type, "text/html; charset=utf-8");
+        assert_answer(200, "<!doctype html>");
+    }
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ask_for("/", lines[i], NULL);
+        ck_assert_str_eq(answer.headers, "Vary: Accept\r\n");
+        assert_answer(200, "WebSocket server is running.");
+    }
+}
+END_TEST
+
+START_TEST(files_have_a_strong_tag_and_are_asked_for_again)
+{
+    char etag[128];
+    char list[512];
+    const char *at;
+
+    ask_for("/parley.js", NULL, NULL);
+    ck_assert_str_eq(answer.content_type, "text/javascript; charset=utf-8");
+    ck_assert_str_eq(answer.cache_control, "no-cache");
+    at = strstr(answer.headers, "ETag: \"");
+    ck_assert_ptr_nonnull(at);
+    snprintf(etag, sizeof(etag), "%.*s", 66, at + strlen("ETag: ")); /* SHA-256, and its quotes */
+    ck_assert_int_eq(etag[65], '"');
+    assert_answer(200, "export function connect");
+
+    const char *const same[] = {etag, "*", " * ", list};
+    snprintf(list, sizeof(list), "W/\"x\", W/%s", etag);
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        ask_for("/parley.js", NULL, same[i]);
+        ck_assert_ptr_null(answer.content_type);
+        ck_assert_ptr_nonnull(strstr(answer.headers, etag));
+        ck_assert_uint_eq(answer.body.len, 0);
+        ck_assert_uint_eq(answer.status, 304);
+        http_answer_clear(&answer);
+    }
+    etag[10] ^= 1;
+    ask_for("/parley.js", NULL, etag);
+    assert_answer(200, "export");
+    ask_for("/parley.js", NULL, "\"*\"");
+    assert_answer(200, "export");
+}
+END_TEST
+
+START_TEST(page_runs_nothing_but_its_own_files)
+{
+    ask_for("/demo", NULL, NULL);
+    ck_assert_ptr_nonnull(strstr(answer.headers, "default-src 'none'; script-src 'self'"));
+    ck_assert_ptr_nonnull(strstr(answer.headers, "connect-src 'self' ws: wss:;"));
+    ck_assert_ptr_null(strstr(answer.headers, "unsafe"));
+    assert_answer(200, "/demo.js");
+}
+END_TEST
+
+START_TEST(files_are_for_get_and_head_on_the_public_port)
+{
+    ask(HTTP_HEAD, "/demo.css", false);
+    assert_answer(200, "");
+    ask(HTTP_POST, "/demo.css", false);
+    assert_answer(405, "method_not_allowed");
+    ask(HTTP_GET, "/demo.css", true);
+    assert_answer(404, "not_found");
 }
 END_TEST
 
@@ -118,6 +225,10 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, root_answers_as_the_tutorial);
+    tcase_add_test(tests, root_is_the_page_for_who_wants_html_more);
+    tcase_add_test(tests, files_have_a_strong_tag_and_are_asked_for_again);
+    tcase_add_test(tests, page_runs_nothing_but_its_own_files);
+    tcase_add_test(tests, files_are_for_get_and_head_on_the_public_port);
     tcase_add_test(tests, other_methods_are_told_which_ones_there_are);
     tcase_add_test(tests, path_that_is_not_there_says_where_to_go);
     tcase_add_test(tests, alive_without_redis_but_not_ready);

@@ -47,6 +47,15 @@ START_TEST(split_takes_parts_off_the_front)
 }
 END_TEST
 
+START_TEST(trim_takes_blanks_and_tabs_off_both_ends)
+{
+    ck_assert(text_equal(text_trim(TEXT(" \ta b\t ")), TEXT("a b")));
+    ck_assert(text_equal(text_trim(TEXT("a")), TEXT("a")));
+    ck_assert_uint_eq(text_trim(TEXT(" \t ")).len, 0);
+    ck_assert_uint_eq(text_trim(text_of(NULL)).len, 0);
+}
+END_TEST
+
 static bool is_sequence(uint32_t bytes, size_t len)
 {
     char sequence[4];
@@ -224,6 +233,7 @@ int main(void)
     tcase_add_test(tests, texts_compare_as_bytes);
     tcase_add_test(tests, texts_are_ordered_as_bytes);
     tcase_add_test(tests, split_takes_parts_off_the_front);
+    tcase_add_test(tests, trim_takes_blanks_and_tabs_off_both_ends);
     tcase_add_test(tests, utf8_of_three_bytes_or_less_is_exactly_the_code_points);
     tcase_add_test(tests, utf8_of_four_bytes_ends_at_10ffff);
     tcase_add_test(tests, utf8_cut_short_is_refused);

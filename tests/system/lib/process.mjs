@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { DEADLINE, within } from './wait.mjs';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const build = path.resolve(root, process.env.PARLEY_BUILD ?? 'build');
+export const buildFolder = path.resolve(root, process.env.PARLEY_BUILD ?? 'build');
 
 const SANITIZER_REPORT = /AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:/;
 
 // The path of one of our programs in the build that is tested.
 export function program(name) {
-  return path.join(build, 'bin', name);
+  return path.join(buildFolder, 'bin', name);
 }
 
 export class Process {
