@@ -284,6 +284,17 @@ struct text lease_live(const struct lease *lease)
     return builder_text(&lease->live);
 }
 
+bool lease_is_live(const struct lease *lease, struct text incarnation)
+{
+    struct text live = lease_live(lease);
+    struct text entry;
+
+    while ((entry = lease_list_next(&live)).len > 0)
+        if (text_equal(text_split(&entry, '='), incarnation))
+            return true;
+    return false;
+}
+
 struct text lease_others(const struct lease *lease)
 {
     return builder_text(&lease->others);

@@ -78,10 +78,13 @@ void lease_forget_former(struct lease *lease, struct text incarnation);
  * ones, and `dead:…` of those that are being cleaned up after). Each between blanks; valid until
  * the next renewal is answered. A name that is not there may have come since. During one's own
  * outage this grows old, up to any age. */
-struct text lease_live(const struct lease *lease);
+struct text lease_live(const struct lease *lease); /* each as NAME=EXPIRY */
 struct text lease_others(const struct lease *lease);
 
-/* Whether `name` is in one of these lists. */
+/* Whether an incarnation is in lease_live(). */
+bool lease_is_live(const struct lease *lease, struct text incarnation);
+
+/* Whether `name` is in one of the other lists. */
 bool lease_list_has(struct text list, struct text name);
 /* Takes the next name off the front of `list`; empty at its end. */
 struct text lease_list_next(struct text *list);

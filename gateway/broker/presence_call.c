@@ -20,7 +20,7 @@ struct call {
     struct builder bytes;
     struct text parts[PART_COUNT];
     unsigned max;
-    struct builder unknown; /* incarnations to be looked up; these two as lease_live() has them */
+    struct builder unknown; /* incarnations to be looked up; in all three each between blanks */
     struct builder dead;    /* looked up, and not live */
     struct builder nowhere; /* of those, who is not even expired */
     presence_call_cb *done;
@@ -237,7 +237,7 @@ static void judge(struct call *call)
     struct text name;
 
     while ((name = lease_list_next(&unknown)).len > 0) {
-        if (lease_list_has(lease_live(lease), name))
+        if (lease_is_live(lease, name))
             continue;
         add_name(&call->dead, name);
         if (!is_member(lease, name)) {

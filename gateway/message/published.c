@@ -64,14 +64,16 @@ bool parse_presence_event(struct text bytes, struct text user, struct presence_e
 {
     const struct text end = TEXT("}]}");
     struct text rest = bytes;
+    uint64_t sessions;
     uint64_t since_ms;
 
     if (!take(&rest, TEXT("{\"type\":\"presence\",\"users\":[{\"online\":")))
         return false;
-    event->online = take(&rest, TEXT("true,\"sessions\":1,"));
-    if (!event->online && !take(&rest, TEXT("false,\"sessions\":0,")))
+    event->online = take(&rest, TEXT("true,\"sessions\":"));
+    if (!event->online && !take(&rest, TEXT("false,\"sessions\":")))
         return false;
-    if (!take(&rest, TEXT("\"since\":")) ||
+    if (!text_to_number(text_split(&rest, ','), INT64_MAX, &sessions) ||
+        event->online != (sessions > 0) || !take(&rest, TEXT("\"since\":")) ||
         !text_to_number(text_split(&rest, ','), INT64_MAX, &since_ms) ||
         !take(&rest, TEXT("\"user\":")) || rest.len < end.len)
         return false;

@@ -100,22 +100,22 @@ START_TEST(the_living_are_known_and_the_dead_are_not)
     const struct lease *lease = broker_lease(world.broker);
     int64_t now_ms = redis_now_ms();
 
-    ck_assert(lease_list_has(lease_live(lease), broker_incarnation(world.broker)));
-    ck_assert(!lease_list_has(lease_live(lease), TEXT("living-1")));
+    ck_assert(lease_is_live(lease, broker_incarnation(world.broker)));
+    ck_assert(!lease_is_live(lease, TEXT("living-1")));
     set_expiry("living-1", now_ms + 60000);
     set_expiry("expired-1", now_ms - 1);
     set_expiry("dead:gone-1", now_ms + 60000);
-    WORLD_UNTIL(&world, lease_list_has(lease_live(lease), TEXT("living-1")));
-    ck_assert(!lease_list_has(lease_live(lease), TEXT("expired-1")));
-    ck_assert(!lease_list_has(lease_live(lease), TEXT("dead:gone-1")));
-    ck_assert(!lease_list_has(lease_live(lease), TEXT("gone-1")));
-    ck_assert(!lease_list_has(lease_live(lease), TEXT("living")));
+    WORLD_UNTIL(&world, lease_is_live(lease, TEXT("living-1")));
+    ck_assert(!lease_is_live(lease, TEXT("expired-1")));
+    ck_assert(!lease_is_live(lease, TEXT("dead:gone-1")));
+    ck_assert(!lease_is_live(lease, TEXT("gone-1")));
+    ck_assert(!lease_is_live(lease, TEXT("living")));
     ck_assert(lease_list_has(lease_others(lease), TEXT("expired-1")));
     ck_assert(lease_list_has(lease_others(lease), TEXT("dead:gone-1")));
     ck_assert(!lease_list_has(lease_others(lease), TEXT("living-1")));
 
     world_ask(&world, "ZREM parley:gateways living-1");
-    WORLD_UNTIL(&world, !lease_list_has(lease_live(lease), TEXT("living-1")));
+    WORLD_UNTIL(&world, !lease_is_live(lease, TEXT("living-1")));
 }
 END_TEST
 

@@ -44,6 +44,19 @@ START_TEST(sessions_of_live_incarnations_count_and_one_that_came_since_is_looked
 }
 END_TEST
 
+/* The list of the last beat says when each lease ends: from then on it says nothing. */
+START_TEST(who_has_expired_since_the_last_beat_does_not_count)
+{
+    int64_t now_ms = presence_state_of(&world, TEXT("nobody")).at_ms;
+
+    presence_set_lease(&world, "g2-0a", now_ms + 500);
+    presence_add_session(&world, TEXT("parley:presence:{bob}"), "g2-0a/7", "1700000000002 phone");
+    ck_assert(presence_state_of(&world, TEXT("bob")).online); /* now it is in the list */
+    WORLD_UNTIL(&world, presence_state_of(&world, TEXT("nobody")).at_ms >= now_ms + 500);
+    ck_assert(!presence_state_of(&world, TEXT("bob")).online);
+}
+END_TEST
+
 START_TEST(ids_are_encoded_in_keys)
 {
     presence_set_lease(&world, "g2-0a", FUTURE_MS);
@@ -130,6 +143,7 @@ Suite *presence_suite(void)
     tcase_set_timeout(look, 60);
     tcase_add_test(look, who_has_no_session_is_offline_since_the_last_one_ended);
     tcase_add_test(look, sessions_of_live_incarnations_count_and_one_that_came_since_is_looked_up);
+    tcase_add_test(look, who_has_expired_since_the_last_beat_does_not_count);
     tcase_add_test(look, ids_are_encoded_in_keys);
     tcase_add_test(look, sessions_of_an_expired_incarnation_do_not_count_and_stay_for_the_reaper);
     tcase_add_test(look, what_incarnations_left_that_are_nowhere_is_removed_in_silence);

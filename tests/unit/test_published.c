@@ -110,6 +110,11 @@ START_TEST(an_event_of_presence_is_read_by_position)
         TEXT("bob"), &event));
     ck_assert(event.online && event.since_ms == 1795500159187);
     ck_assert(parse_presence_event(
+        TEXT("{\"type\":\"presence\",\"users\":[{\"online\":true,\"sessions\":12,"
+             "\"since\":5,\"user\":\"bob\"}]}"),
+        TEXT("bob"), &event));
+    ck_assert(event.online && event.since_ms == 5);
+    ck_assert(parse_presence_event(
         TEXT("{\"type\":\"presence\",\"users\":[{\"online\":false,\"sessions\":0,"
              "\"since\":5,\"user\":\"b\\\"}]}\"}]}"),
         TEXT("b\"}]}"), &event));
@@ -136,7 +141,7 @@ START_TEST(anything_else_is_no_event_of_presence)
         HEAD "\"online\":true,\"sessions\":1,\"since\":01," TAIL,
         HEAD "\"online\":true,\"sessions\":1,\"since\":1.0," TAIL,
         HEAD "\"online\":true,\"sessions\":1,\"since\":9223372036854775808," TAIL,
-        HEAD "\"online\":true,\"sessions\":2,\"since\":1," TAIL,
+        HEAD "\"online\":true,\"sessions\":02,\"since\":1," TAIL,
         HEAD "\"online\":true,\"sessions\":0,\"since\":1," TAIL,
         HEAD "\"online\":false,\"sessions\":1,\"since\":1," TAIL,
         HEAD "\"online\":1,\"sessions\":1,\"since\":1," TAIL,

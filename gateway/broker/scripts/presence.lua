@@ -7,8 +7,8 @@
 -- ARGV[1]   'look'
 --           'register': the session ARGV[6] is there
 --           'leave': the session ARGV[6] is gone; or, when that ends with '/', all of an incarnation
--- ARGV[2]   the live incarnations, each between blanks
--- ARGV[3]   incarnations that were looked up and are not live, likewise
+-- ARGV[2]   the live incarnations, each as NAME=EXPIRY between blanks: by now they may not live
+-- ARGV[3]   incarnations that were looked up and are not live, each between blanks
 -- ARGV[4]   the channel for who watches the user; '': nobody is told
 -- ARGV[5]   the user, as a JSON string
 -- ARGV[6]   `INCARNATION/NUMBER`, or `INCARNATION/`
@@ -21,8 +21,8 @@
 --
 -- Answers {'ok', sessions, since, now}, or
 --   {'full', sessions}: not registered, or
---   {'unknown', incarnation…}: nothing was done, because it has fields of an incarnation that is in
---     neither list. Who lives is known in another hash slot.
+--   {'unknown', incarnation…}: nothing was done, because it has fields of an incarnation of which
+--     these lists say nothing that holds now. Who lives is known in another hash slot.
 --
 -- A session is there since it was registered; moving it from one live incarnation to another changes
 -- nothing in that. All times are Redis'. allow-oom: or over maxmemory nobody could come, nor go.
@@ -33,6 +33,11 @@ local number = string.match(field, '/(%d+)$')
 
 local function has(list, name)
   return string.find(list, ' ' .. name .. ' ', 1, true) ~= nil
+end
+
+local function lives(name)
+  local _, at = string.find(ARGV[2], ' ' .. name .. '=', 1, true)
+  return at ~= nil and tonumber(string.match(ARGV[2], '^%d+', at + 1)) > now
 end
 
 -- Whether this call takes the place of, or removes, what is there.
@@ -66,7 +71,7 @@ for i = 1, #fields, 2 do
   local name, value = fields[i], fields[i + 1]
   local owner = string.match(name, '^([%w._-]+)/%d+$') -- anything else is nothing of ours
   if owner then
-    local is_live = has(ARGV[2], owner)
+    local is_live = lives(owner)
     local session_since = tonumber(string.match(value, '^%d+')) or now
     if is_mine(name, owner) then
       mine[#mine + 1] = name

@@ -10,8 +10,8 @@
 -- ARGV[4]  its former incarnations, with blanks between them: renewed in the same way, while its
 --          sessions are registered under the new name
 --
--- Answers {1 when it has the lease now, else 0; the incarnations whose lease has not expired; the
--- other members: expired ones, and `dead:…` of those that are being cleaned up after}.
+-- Answers {1 when it has the lease now, else 0; the incarnations whose lease has not expired, each as
+-- NAME=EXPIRY; the other members: expired ones, and `dead:…` of those that are being cleaned up after}.
 --
 -- allow-oom: or over maxmemory every gateway would be taken for dead.
 local time = redis.call('TIME')
@@ -40,8 +40,10 @@ end
 local live, others = {}, {}
 local members = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for i = 1, #members, 2 do
-  local is_live = tonumber(members[i + 1]) > now and string.sub(members[i], 1, 5) ~= 'dead:'
-  local list = is_live and live or others
-  list[#list + 1] = members[i]
+  if tonumber(members[i + 1]) > now and string.sub(members[i], 1, 5) ~= 'dead:' then
+    live[#live + 1] = members[i] .. '=' .. members[i + 1]
+  else
+    others[#others + 1] = members[i]
+  end
 end
 return {has_lease and 1 or 0, live, others}
