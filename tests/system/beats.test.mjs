@@ -287,6 +287,29 @@ describe('the schema', () => {
     assert.equal((await readyz(gateway)).text, 'ready\n');
   });
 
+  test('two gateways of different schema: the second is never ready, the first goes on', async (t) => {
+    const first = await Gateway.start({ redis });
+    t.after(() => first.stop());
+    const alice = await connectUser(first, uniqueUser('alice'));
+    assert.equal(await redis.cli('GET', 'parley:schema'), '1 durable');
+    // There is one schema so far: to the second gateway the first is a newer one.
+    await redis.cli('SET', 'parley:schema', '2 durable');
+    t.after(() => redis.cli('SET', 'parley:schema', '1 durable'));
+    const second = await Gateway.start({ redis, ready: false });
+    t.after(() => second.stop());
+    const { found, wanted } = await second.waitForLog('schema_mismatch');
+    assert.deepEqual({ found, wanted }, { found: '2 durable', wanted: '1 durable' });
+    await until(async () => await second.metric('parley_redis_connections_total',
+      '{connection="subscription"}') > 0, DEADLINE, 'everything else that readiness needs');
+    const { status, text } = await readyz(second);
+    assert.equal(status, 503);
+    assert.match(JSON.parse(text).message, /schema in Redis is "2 durable".*"1 durable"/);
+    assert.equal(second.log.some(({ event }) => event === 'ready'), false);
+    assert.equal((await gateways(redis)).length, 1);
+    assert.equal((await readyz(first)).status, 200);
+    await assertTalkToOneself(alice);
+  });
+
   test('changed while a gateway runs: noticed when it connects again', async (t) => {
     const gateway = await Gateway.start({ redis });
     t.after(() => gateway.stop());

@@ -106,11 +106,24 @@ export async function connectUser(gateway, user, { device, ...options } = {}) {
   return client;
 }
 
+// So many users, each with one native session. A hundred at most: the backlog of a listening socket
+// is bounded.
+export function connectUsers(gateway, count, name) {
+  return Promise.all(Array.from({ length: count }, () => connectUser(gateway, uniqueUser(name))));
+}
+
 // A pair session, as the tutorial's, that messages reach already. One of the two may be undefined.
 export async function connectPair(gateway, userA, userB) {
   const client = await connect(gateway, { ...(userA && { userA }), ...(userB && { userB }) });
   await gateway.subscribed();
   return client;
+}
+
+// A message gets from one session to the other, wherever they are.
+export async function assertReaches(from, to) {
+  const content = uniqueUser('hello');
+  from.send({ receiverID: to.welcome.user, content });
+  await to.next((frame) => frame.content === content);
 }
 
 // Resolves with the answer to an upgrade that is refused: { status, headers, body }.

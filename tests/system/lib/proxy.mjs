@@ -6,16 +6,17 @@ const KINDS = ['command', 'subscription'];
 const DIRECTIONS = ['toRedis', 'toGateway'];
 
 export class Proxy {
-  // port: of a Redis on 127.0.0.1.
-  static async start(port) {
-    const proxy = new Proxy(port);
+  // port: of a Redis on 127.0.0.1. latency: how many ms every byte takes in each direction.
+  static async start(port, { latency = 0 } = {}) {
+    const proxy = new Proxy(port, latency);
     proxy.server = net.createServer({ noDelay: true }, (socket) => proxy.#accept(socket))
       .listen(0, '127.0.0.1');
     await once(proxy.server, 'listening');
     return proxy;
   }
 
-  constructor(port) {
+  constructor(port, latency) {
+    this.latency = latency;
     this.routes = Object.fromEntries(KINDS.map((kind) => [kind, port]));
     this.links = new Set();
     this.made = Object.fromEntries(KINDS.map((kind) => [kind, 0])); // connections so far
@@ -63,7 +64,7 @@ export class Proxy {
   }
 
   #accept(client) {
-    const link = new Link(client, () => this.links.delete(link));
+    const link = new Link(client, this.latency, () => this.links.delete(link));
     this.links.add(link);
     client.once('data', (greeting) => {
       // The greeting is one write, and only the connection for commands needs scripts.
@@ -75,8 +76,9 @@ export class Proxy {
 }
 
 class Link {
-  constructor(client, gone) {
+  constructor(client, latency, gone) {
     this.client = client;
+    this.latency = latency;
     this.swallowed = new Set();
     this.gone = gone;
     client.on('error', () => {}); // 'close' follows
@@ -87,13 +89,19 @@ class Link {
     this.redis = net.connect({ host: '127.0.0.1', port, noDelay: true });
     this.redis.on('error', () => {});
     this.redis.on('close', () => this.end());
-    this.redis.write(greeting);
+    this.#pass(this.redis, greeting);
     this.client.on('data', (bytes) => {
-      if (!this.swallowed.has('toRedis')) this.redis.write(bytes);
+      if (!this.swallowed.has('toRedis')) this.#pass(this.redis, bytes);
     });
     this.redis.on('data', (bytes) => {
-      if (!this.swallowed.has('toGateway')) this.client.write(bytes);
+      if (!this.swallowed.has('toGateway')) this.#pass(this.client, bytes);
     });
+  }
+
+  // Timers of one length keep their order.
+  #pass(to, bytes) {
+    if (this.latency === 0) to.write(bytes);
+    else setTimeout(() => to.write(bytes), this.latency);
   }
 
   end() {
