@@ -2,9 +2,9 @@
 # tools/packages.sh GROUP...: installs what is missing of these groups' Debian packages, and says
 # which. The one place that knows their names (Debian 12 and 13).
 #
-#   build   a compiler, CMake and the libraries        test   Check, Node, npm, Chromium
+#   build   a compiler, CMake and the libraries        test   Check, HAProxy, Node, npm, Chromium
 #   run     Redis                                       lint   clang 19 and its tools, ShellCheck
-#   debian13   what tests/debian13 needs on the host
+#   debian13   what tests/debian13 needs on the host    compose   Docker, and debootstrap for images
 set -euo pipefail
 
 # A program that is there by other means (a Node of one's own, say) is as good as its package.
@@ -35,7 +35,7 @@ need_group() {
         need_command redis-cli redis-tools
         ;;
     test)
-        need_package check
+        need_package check haproxy
         has_node || missing+=(nodejs)
         need_command npm npm
         need_command chromium chromium
@@ -50,47 +50,61 @@ need_group() {
         need_package libclang-rt-19-dev # the sanitizers and libFuzzer
         ;;
     debian13) need_command debootstrap debootstrap ;;
+    compose)
+        need_package docker.io
+        has_command docker-compose || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
+        need_command debootstrap debootstrap
+        ;;
     *)
-        echo "tools/packages.sh: no group \"$1\": build, run, test, lint or debian13" >&2
+        echo "tools/packages.sh: no group \"$1\": build, run, test, lint, debian13 or compose" >&2
         exit 2
         ;;
     esac
 }
 
-# Debian starts a service when its package is installed. Ours are started by hand, on their own
-# ports, so for this one installation the answer to "may it start?" (policy-rc.d) is no; a policy
-# that is already there stays, and what it lets start is stopped again.
+# The package and the service of what Debian starts when it is installed.
+is_service() { [[ $1 =~ ^(redis-server|haproxy|docker\.io)$ ]]; }
+
+# Ours are started by hand, on their own ports, so for this one installation the answer to "may it
+# start?" (policy-rc.d) is no; a policy that is already there stays, and what it lets start is
+# stopped again.
 install_without_service() {
+    local name
     local policy=/usr/sbin/policy-rc.d
     if ( set -o noclobber; printf '#!/bin/sh\nexit 101\n' >$policy ) 2>/dev/null; then
         trap 'rm -f /usr/sbin/policy-rc.d' EXIT
         trap 'exit 1' INT TERM HUP
         chmod 755 $policy
     fi
-    install redis-server
-    service redis-server stop >/dev/null 2>&1 || true
-    if [[ -d /run/systemd/system ]]; then # nor at the next boot
-        systemctl --quiet disable redis-server
-    fi
+    install "$@"
+    for name; do
+        name=${name%.io} # the service of docker.io is docker
+        service "$name" stop >/dev/null 2>&1 || true
+        if [[ -d /run/systemd/system ]]; then # nor at the next boot
+            systemctl --quiet disable "$name"
+        fi
+    done
 }
 
 install() { apt-get install --yes --no-install-recommends "$@"; }
 
 install_all() { # as root
-    local name rest=() npm=false redis=false
+    local name rest=() npm=false services=()
     for name; do
-        case $name in
-        npm) npm=true ;;
-        redis-server) redis=true ;;
-        *) rest+=("$name") ;;
-        esac
+        if [[ $name == npm ]]; then
+            npm=true
+        elif is_service "$name"; then
+            services+=("$name")
+        else
+            rest+=("$name")
+        fi
     done
     export DEBIAN_FRONTEND=noninteractive
     apt-get update || echo "apt-get update failed: going on with the lists that are here"
     if ((${#rest[@]})); then install "${rest[@]}"; fi
     # Not together with nodejs: another source than Debian may bring npm in that one.
     if $npm && ! has_command npm; then install npm; fi
-    if $redis; then install_without_service; fi
+    if ((${#services[@]})); then install_without_service "${services[@]}"; fi
 }
 
 if [[ ${1-} == --install ]]; then # our own call through sudo, with the names
@@ -98,7 +112,7 @@ if [[ ${1-} == --install ]]; then # our own call through sudo, with the names
     install_all "$@"
     exit
 fi
-(($#)) || { echo "usage: tools/packages.sh build|run|test|lint|debian13 ..." >&2; exit 2; }
+(($#)) || { echo "usage: tools/packages.sh build|run|test|lint|debian13|compose ..." >&2; exit 2; }
 for group; do need_group "$group"; done
 ((${#missing[@]})) || exit 0
 

@@ -1,65 +1,12 @@
-// Every recipe of docs/operations.md, run as it stands there, against what it says comes out.
+// Every recipe of docs/operations.md, with a Redis of the settings that it asks for.
 import assert from 'node:assert/strict';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { connectUser } from './lib/client.mjs';
-import { Document } from './lib/document.mjs';
-import { Process, program, run } from './lib/process.mjs';
+import { program, run } from './lib/process.mjs';
+import { document, openSessions, testRecipes } from './lib/recipes.mjs';
 import { System } from './lib/system.mjs';
-import { after, before, describe, test } from './lib/test.mjs';
-import { DEADLINE, SLOWNESS, until } from './lib/wait.mjs';
-
-const PLACEHOLDERS = {
-  '<ms>': '[0-9]{13}',
-  '<time>': '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z',
-  '<id>': '[0-9]{13}-[0-9]+',
-  '<random>': '[0-9a-f]{8}',
-  '<session>': '[0-9a-f]{16}',
-  '<n>': '[0-9.]+',
-  '…': '.+',
-};
-
-const document = await Document.read('operations.md');
-const recipes = document.blocks.filter(({ language }) => language === 'console');
-
-// A block's commands, one after the other: { command, expected, second, interrupted }. `second` is
-// { after, command }: typed in another terminal when `after` lines were printed.
-function parse(lines) {
-  const steps = [];
-  for (const line of lines) {
-    const step = steps.at(-1);
-    if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: [] });
-    else if (line.startsWith('2$ ')) {
-      step.second = { after: step.expected.length, command: line.slice(3) };
-    } else if (line === '^C') step.interrupted = true;
-    else step.expected.push(line);
-  }
-  return steps;
-}
-
-// Runs of blanks are as good as any other: a number may have another width.
-const loose = (line) => line.replace(/(\S) {2,}/g, '$1  ');
-
-function pattern(line) {
-  const placeholder = new RegExp(`(${Object.keys(PLACEHOLDERS).join('|')})`);
-  const parts = loose(line).split(placeholder).map((part) => PLACEHOLDERS[part]
-    ?? part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('')}$`);
-}
-
-function matches(expected, printed) {
-  return expected.length === printed.length
-    && expected.every((line, i) => pattern(line).test(loose(printed[i])));
-}
-
-// What a terminal shows of it, as lines. What redis-cli says of Ctrl-C differs between versions.
-function shown(output) {
-  const text = output.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
-    .replace(/Reading messages\.\.\.[^\r\n]*[\r\n]+/g, '')
-    .replace(/\r+\n/g, '\n').replace(/\^C/g, '');
-  return text === '' ? [] : text.replace(/\n$/, '').split('\n');
-}
+import { after, before, describe } from './lib/test.mjs';
 
 describe('the recipes of docs/operations.md', () => {
   let system;
@@ -83,12 +30,7 @@ describe('the recipes of docs/operations.md', () => {
       G2_PID: String(system.gateways[1].process.pid),
       TERM: 'dumb',
     };
-    clients = [];
-    for (const [user, device, gateway] of document.table('Recipes')) {
-      const number = Number(gateway.slice(1));
-      clients.push(await connectUser(system.gateways[number - 1], user, { device }));
-    }
-    assert.notEqual(clients.length, 0, 'the sessions of the document');
+    clients = await openSessions(system.gateways);
   });
   after(async () => {
     clients?.forEach((client) => client.socket.terminate());
@@ -97,60 +39,5 @@ describe('the recipes of docs/operations.md', () => {
     if (folder) await rm(folder, { recursive: true, force: true });
   });
 
-  // In a terminal of its own, as redis-cli prints otherwise what is meant for programs.
-  const inTerminal = (command) => new Process('script', ['-qefc', command, '/dev/null'],
-    { env: { ...env, SHELL: '/bin/bash' } });
-
-  async function perform(step) {
-    const terminal = inTerminal(step.command);
-    const printed = () => shown(terminal.stdout);
-    try {
-      if (step.second) {
-        const above = step.expected.slice(0, step.second.after);
-        await until(() => matches(above, printed()) || !terminal.running, DEADLINE,
-          () => `${step.command}:\n${printed().join('\n')}`);
-        const second = inTerminal(step.second.command);
-        assert.deepEqual(await second.end(), { code: 0, signal: null },
-          `${step.second.command}:\n${second.stdout}`);
-      }
-      if (step.interrupted) {
-        await until(() => printed().length >= step.expected.length || !terminal.running, DEADLINE,
-          () => `${step.command}:\n${printed().join('\n')}`);
-        terminal.signal('SIGTERM'); // script ends what it has started
-        await terminal.end();
-      } else {
-        const { code } = await terminal.end();
-        assert.equal(code, 0, `${step.command}:\n${printed().join('\n')}`);
-      }
-      return printed();
-    } finally {
-      await terminal.kill();
-    }
-  }
-
-  test('there are recipes, and each placeholder is used and defined', () => {
-    assert.ok(recipes.length >= 10, `${recipes.length} recipes`);
-    const all = recipes.flatMap(({ lines }) => lines).join('\n');
-    for (const [, name] of all.matchAll(/(<[a-z]+>)/g)) assert.ok(name in PLACEHOLDERS, name);
-    for (const name of Object.keys(PLACEHOLDERS)) assert.ok(all.includes(name), name);
-  });
-
-  for (const { heading, words, lines } of recipes) {
-    const steps = parse(lines);
-    test(`${heading} ${steps.map(({ command }) => command).join('; ')}`, async () => {
-      assert.notEqual(steps.length, 0, 'a block without a command');
-      const seconds = words === '' ? 0 : Number(words.match(/^within ([0-9]+) s$/)[1]);
-      for (const step of steps) {
-        let printed;
-        const done = async () => matches(step.expected, printed = await perform(step));
-        if (seconds > 0) {
-          await until(done, seconds * 1000 * SLOWNESS, () => `${step.command} to print\n`
-            + `${step.expected.join('\n')}\nand not\n${printed.join('\n')}`);
-        } else {
-          assert.ok(await done(), `${step.command} printed\n${printed.join('\n')}\nand not\n`
-            + `${step.expected.join('\n')}`);
-        }
-      }
-    });
-  }
+  testRecipes(() => env);
 });
