@@ -153,7 +153,9 @@ START_TEST(many_sessions_are_registered_anew_before_it_is_up)
     for (unsigned i = 1; i <= 2000; i++) {
         char user[16];
         snprintf(user, sizeof(user), "user-%u", i);
-        broker_register(world.broker, &(struct broker_session){.user = text_of(user), .number = i});
+        broker_register(
+            world.broker,
+            &(struct broker_session){.user = text_of(user), .number = i, .device = TEXT("phone")});
     }
     WORLD_UNTIL(&world, world.registered == 2000);
     world_ask(&world, "FLUSHALL");
@@ -191,7 +193,8 @@ START_TEST(what_redis_refuses_for_a_while_is_asked_again)
     presence_register(&world, "bob", 5, 0);
     world_ask(&world, "CONFIG SET min-replicas-to-write 1");
     broker_unregister(world.broker, TEXT("bob"), 5);
-    broker_register(world.broker, &(struct broker_session){.user = TEXT("carol"), .number = 6});
+    broker_register(world.broker, &(struct broker_session){
+                                      .user = TEXT("carol"), .number = 6, .device = TEXT("phone")});
     WORLD_UNTIL(&world, world.downs == 1); /* it would let nobody in: it is not ready */
     ck_assert_uint_eq(world.registered, 1);
     world_ask(&world, "CONFIG SET min-replicas-to-write 0");
@@ -208,7 +211,8 @@ START_TEST(who_is_registered_late_is_on_the_list)
     redis_pause(&world.server);
     for (unsigned i = 0; i < WORLD_MAX_PENDING; i++)
         broker_publish(world.broker, TEXT("carol"), TEXT("{}"));
-    broker_register(world.broker, &(struct broker_session){.user = TEXT("bob"), .number = 5});
+    broker_register(world.broker, &(struct broker_session){
+                                      .user = TEXT("bob"), .number = 5, .device = TEXT("phone")});
     for (int i = 0; i < 20; i++)
         world_turn(&world);
     redis_resume(&world.server);
@@ -236,7 +240,9 @@ START_TEST(stopping_right_after_an_outage_leaves_nothing)
     for (unsigned i = 1; i <= 400; i++) {
         char user[16];
         snprintf(user, sizeof(user), "user-%u", i);
-        broker_register(world.broker, &(struct broker_session){.user = text_of(user), .number = i});
+        broker_register(
+            world.broker,
+            &(struct broker_session){.user = text_of(user), .number = i, .device = TEXT("phone")});
     }
     WORLD_UNTIL(&world, world.registered == 400);
     world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
