@@ -63,8 +63,9 @@ describe('a key of another type', () => {
   test('as the set of gateways: not ready until it is mended', async () => {
     const client = await connectUser(gateway, uniqueUser());
     const from = gateway.log.length;
-    await system.redis.cli('DEL', 'parley:gateways');
-    await system.redis.cli('LPUSH', 'parley:gateways', 'x');
+    // In one step: a beat in between would claim a lease there.
+    await system.redis.cli('LPUSH', 'foreign', 'x');
+    await system.redis.cli('RENAME', 'foreign', 'parley:gateways');
     await refused('parley:gateways', from);
     await gateway.waitForLog('not_ready', {}, { from, deadline: 2 * DEADLINE });
     await system.redis.cli('DEL', 'parley:gateways');
