@@ -31,7 +31,7 @@ struct lease {
 
 /* ---- Lists of names ---- */
 
-static void list_add(struct builder *list, struct text name)
+void lease_list_add(struct builder *list, struct text name)
 {
     if (list->len == 0)
         builder_append_char(list, ' ');
@@ -67,7 +67,7 @@ static void list_remove(struct builder *list, struct text name)
     builder_init(list, SIZE_MAX);
     while ((kept = lease_list_next(&rest)).len > 0)
         if (!text_equal(kept, name))
-            list_add(list, kept);
+            lease_list_add(list, kept);
     builder_clear(&before);
 }
 
@@ -133,7 +133,7 @@ static bool read_names(const struct redisReply *reply, struct builder *list)
         if (name->type != REDIS_REPLY_STRING)
             return false;
         if (name->len > 0 && memchr(name->str, ' ', name->len) == NULL)
-            list_add(list, (struct text){name->str, name->len});
+            lease_list_add(list, (struct text){name->str, name->len});
     }
     return true;
 }
@@ -232,7 +232,7 @@ static void add_former(struct lease *lease)
         count++;
     if (count + 1 >= LEASE_FORMER_MAX)
         list_remove(&lease->former, oldest);
-    list_add(&lease->former, lease_incarnation(lease));
+    lease_list_add(&lease->former, lease_incarnation(lease));
 }
 
 void lease_rename(struct lease *lease)

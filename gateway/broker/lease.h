@@ -86,5 +86,7 @@ bool lease_is_live(const struct lease *lease, struct text incarnation);
 
 /* Whether `name` is in one of the other lists. */
 bool lease_list_has(struct text list, struct text name);
+/* Adds a name, which holds no blank. */
+void lease_list_add(struct builder *list, struct text name);
 /* Takes the next name off the front of `list`; empty at its end. */
 struct text lease_list_next(struct text *list);

@@ -111,13 +111,6 @@ static bool read_answer(const struct redisReply *reply, struct presence_answer *
     return true;
 }
 
-static void add_name(struct builder *list, struct text name)
-{
-    builder_append_char(list, ' ');
-    builder_append(list, name);
-    builder_append_char(list, ' ');
-}
-
 static void read_unknown(struct call *call, const struct redisReply *reply)
 {
     builder_reset(&call->unknown);
@@ -126,7 +119,7 @@ static void read_unknown(struct call *call, const struct redisReply *reply)
 
         if (name->type != REDIS_REPLY_STRING)
             continue;
-        add_name(&call->unknown, (struct text){name->str, name->len});
+        lease_list_add(&call->unknown, (struct text){name->str, name->len});
     }
 }
 
@@ -239,11 +232,11 @@ static void judge(struct call *call)
     while ((name = lease_list_next(&unknown)).len > 0) {
         if (lease_is_live(lease, name))
             continue;
-        add_name(&call->dead, name);
+        lease_list_add(&call->dead, name);
         if (!is_member(lease, name)) {
             log_repeated(LOG_LEVEL_INFO, "leftover_removed", LOG_TEXT("incarnation", name),
                          LOG_TEXT("key", call->parts[HASH]));
-            add_name(&call->nowhere, name);
+            lease_list_add(&call->nowhere, name);
         }
     }
 }
