@@ -44,9 +44,23 @@ struct builder;
       "Frames about what had changed during an outage")                                            \
     X(PUBLISHED, COUNTER, "parley_published_total", "result",                                      \
       "What arrived on the channels of users, by what became of it")                               \
-    X(PUSHED, COUNTER, "parley_pushed_total", "result",                                            \
-      "Frames for sessions, by what became "                                                       \
-      "of them")                                                                                   \
+    X(OFFERED, COUNTER, "parley_offered_total", "by",                                              \
+      "Messages offered to a session: deliveries + output messages")                               \
+    X(DELIVERIES, COUNTER, "parley_deliveries_total", "result",                                    \
+      "What became of messages offered to a session")                                              \
+    X(OUTPUT_MESSAGES, GAUGE, "parley_output_messages", NULL, "Messages queued for sessions")      \
+    X(SIGNALS_DROPPED, COUNTER, "parley_signals_dropped_total", NULL,                              \
+      "Signals that a session had no room for")                                                    \
+    X(SESSIONS_SLOW, COUNTER, "parley_sessions_slow_total", NULL,                                  \
+      "Times that a session had no room for a message")                                            \
+    X(GAPS, COUNTER, "parley_gaps_total", NULL,                                                    \
+      "Times that a session missed messages that are not stored any more")                         \
+    X(ENTRIES_PASSED_OVER, COUNTER, "parley_mailbox_entries_passed_over_total", NULL,              \
+      "Entries of mailboxes that no client could read, as no gateway wrote them")                  \
+    X(CURSORS, COUNTER, "parley_cursors_total", "result",                                          \
+      "Cursors of devices handed to Redis, by what became of them")                                \
+    X(CURSORS_PENDING, GAUGE, "parley_cursors_pending", NULL,                                      \
+      "Cursors of devices that Redis has not confirmed")                                           \
     X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
     X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \

@@ -89,6 +89,11 @@ void broker_append_trouble(const struct broker *broker, struct builder *out);
  * lost. Valid for this turn of the loop: copy it to keep it. */
 struct text broker_incarnation(const struct broker *broker);
 
+/* The name of Redis' history (epoch.h); empty while it is not known. Valid for this turn of the
+ * loop.
+ */
+struct text broker_epoch(const struct broker *broker);
+
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE
  * included, and answered; who is still registered is unregistered; the last command gives the lease
  * back. When that is not possible others clean up after it has expired. `done` is called once,

@@ -10,7 +10,9 @@
 
 enum script_name {
     SCRIPT_ACCEPT,
+    SCRIPT_CURSOR,
     SCRIPT_ENLIST,
+    SCRIPT_PAGE,
     SCRIPT_PRESENCE,
     SCRIPT_REAP,
     SCRIPT_RENEW,

@@ -42,11 +42,11 @@ struct published parse_published(struct text bytes)
 
     if (bytes.len > 0 && bytes.at[bytes.len - 1] == '}') {
         if (take_message_head(&message, &id) && text_starts_with(message, SENDER))
-            return (struct published){PUBLISHED_MESSAGE, id};
+            return (struct published){.kind = PUBLISHED_MESSAGE, .id = id};
         if (take_signal_head(&signal) && text_starts_with(signal, SENDER))
-            return (struct published){PUBLISHED_SIGNAL, {0, 0}};
+            return (struct published){.kind = PUBLISHED_SIGNAL};
     }
-    return (struct published){PUBLISHED_FOREIGN, {0, 0}};
+    return (struct published){.kind = PUBLISHED_FOREIGN};
 }
 
 static bool is_json_of(struct text json, struct text user)

@@ -12,6 +12,8 @@ enum published_kind { PUBLISHED_MESSAGE, PUBLISHED_SIGNAL, PUBLISHED_FOREIGN };
 struct published {
     enum published_kind kind;
     struct message_id id; /* of a message; 0-0 otherwise */
+    bool is_copy;
+    struct text session;
 };
 struct published parse_published(struct text bytes);
 

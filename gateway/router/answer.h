@@ -12,6 +12,10 @@ void answer_push(struct session *session, struct buffer *frame);
 /* The same with what was built; `frame` is empty then and goes on. */
 void answer_push_built(struct session *session, struct builder *frame);
 
+/* Tells that messages after the session's position are not stored any more, or, with `reset`, that
+ * ids begin anew. A pair session is told nothing. */
+void answer_gap(struct session *session, struct message_id last, bool reset);
+
 /* Counts the error and tells it to the session, which is NULL when it is not there any more. For a
  * pair session it is logged instead, with both ids. */
 void answer_error(struct session *session, enum error_code code, struct text message, bool has_ref,

@@ -184,6 +184,23 @@ static void send_signal(struct router *router, const struct request *request, st
     builder_reset(&router->frame);
 }
 
+static void acknowledge(struct router *router, struct session *session,
+                        const struct request *request)
+{
+    struct message_id id;
+
+    if (!router->settings.durable)
+        fail(session, request, ERROR_UNSUPPORTED,
+             TEXT("ack: this gateway keeps no messages (--delivery live)"));
+    else if (session_is_pair(session) || !session_acks(session))
+        fail(
+            session, request, ERROR_NOT_ALLOWED,
+            TEXT("ack: this session is acknowledged by its pongs; connect with ack=client to do it "
+                 "yourself"));
+    else if (message_id_parse(request->id, &id))
+        feed_acknowledge(router->settings.feed, session, id);
+}
+
 /* After what asks Redis for something: who does not is not the cause, and stays readable. */
 static void pause_when_congested(struct router *router, struct session *session)
 {
@@ -221,6 +238,9 @@ static void handle(struct router *router, struct session *session, const struct 
         send_signal(router, request, sender);
         pause_when_congested(router, session);
         break;
+    case REQUEST_ACK:
+        acknowledge(router, session, request);
+        break;
     case REQUEST_PING:
         if (session_is_pair(session))
             break;
@@ -257,7 +277,7 @@ static bool hold(struct router *router, struct session *session, struct text fra
         session_held(session)->count == HELD_FRAMES_MAX)
         return false;
     copy = buffer_new(frame.at, frame.len);
-    held = output_push(session_held(session), copy, 0);
+    held = output_push(session_held(session), &(struct output_item){.frame = copy});
     buffer_unref(copy);
     return held;
 }
@@ -276,12 +296,11 @@ void router_receive(struct router *router, struct session *session, struct text 
 void router_release(struct router *router, struct session *session)
 {
     struct output *held = session_held(session);
-    struct buffer *frame;
-    uint64_t ts_ms;
+    const struct output_item *item;
 
-    while ((frame = output_front(held, &ts_ms)) != NULL) {
+    while ((item = output_front(held)) != NULL) {
         if (session_state(session) != SESSION_CLOSING)
-            handle_frame(router, session, buffer_text(frame));
+            handle_frame(router, session, buffer_text(item->frame));
         output_shift(held);
     }
 }

@@ -106,7 +106,8 @@ describe('the native protocol', () => {
       ['too_deep', `{"receiverID":"bob","content":${nested(MAX_DEPTH)}}`, /8/],
       ['batch_too_long', Array(101).fill({ type: 'ping' }), /100/],
       ['unsupported', { type: 'history', with: 'bob' }, /supported/],
-      ['unsupported', { type: 'ack', id: '1-1' }, /supported/],
+      ['not_allowed', { type: 'ack', id: '1-1' }, /ack=client/],
+      ['bad_request', { type: 'ack', id: 'x' }, /id/],
       ['unsupported', { type: 'auth', token: 'x' }, /supported/],
     ];
     for (const [code, frame, words] of cases) {
