@@ -7,13 +7,19 @@
 #define GAP_MAX 128    /* bytes of a frame */
 #define ERROR_MAX 4096 /* bytes of a frame: a message and a ref, all escaped */
 
-void answer_push(struct session *session, struct buffer *frame)
+void answer_close_slow(struct session *session)
 {
-    if (session_state(session) == SESSION_CLOSING || session_push(session, frame))
+    if (session_state(session) == SESSION_CLOSING)
         return;
-    log_repeated(LOG_LEVEL_WARN, "session_slow", LOG_TEXT("user", session_user(session, 0)),
+    log_repeated(LOG_LEVEL_WARN, "slow_session_closed", LOG_TEXT("user", session_user(session, 0)),
                  LOG_TEXT("session", session_name(session)));
     session_close(session, CLOSE_SLOW);
+}
+
+void answer_push(struct session *session, struct buffer *frame)
+{
+    if (!session_push(session, frame))
+        answer_close_slow(session);
 }
 
 void answer_push_built(struct session *session, struct builder *frame)

@@ -6,6 +6,9 @@
 #include "message/errors.h"
 #include "session/session.h"
 
+/* Closes a session that does not read with CLOSE_SLOW. Nothing when it is CLOSING. */
+void answer_close_slow(struct session *session);
+
 /* Queues a frame. A session with no room for it is slow, and closed: it would wait for ever, or
  * believe what is not so any more. Nothing when it is CLOSING. */
 void answer_push(struct session *session, struct buffer *frame);

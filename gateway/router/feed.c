@@ -62,12 +62,13 @@ static void start(struct feed *feed, struct session *session, const struct feed_
 static void slow(struct feed *feed, struct session *session)
 {
     metrics_add(METRIC_SESSIONS_SLOW, 1);
+    if (!feed->settings.durable) {
+        answer_close_slow(session);
+        return;
+    }
     log_repeated(LOG_LEVEL_WARN, "session_slow", LOG_TEXT("user", session_user(session, 0)),
                  LOG_TEXT("session", session_name(session)));
-    if (feed->settings.durable)
-        move(feed, session, FEED_WAITING);
-    else
-        session_close(session, CLOSE_SLOW);
+    move(feed, session, FEED_WAITING);
 }
 
 /* ---- Pulling ---- */

@@ -23,8 +23,11 @@ describe('the native protocol', () => {
   test('welcome is the first frame', async () => {
     const alice = uniqueUser('alice');
     const { welcome } = await connectUser(gateway, alice);
-    const { session, gateway: name, ...rest } = welcome;
-    assert.deepEqual(rest, { type: 'welcome', user: alice, device: 'default' });
+    const { session, gateway: name, epoch, ...rest } = welcome;
+    assert.deepEqual(rest, {
+      type: 'welcome', user: alice, device: 'default', last: '0-0', gap: false, reset: false,
+    });
+    assert.match(epoch, /^[0-9a-f]{40}$/);
     assert.equal(typeof session, 'string');
     assert.match(name, /^g1/);
 
