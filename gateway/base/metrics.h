@@ -72,6 +72,10 @@ struct builder;
       "Sessions in the presence registry; one with two users counts twice")                        \
     X(REGISTRATIONS, COUNTER, "parley_registrations_total", "result",                              \
       "Sessions registered in Redis, or not, by what came of it")                                  \
+    X(CURSORS, COUNTER, "parley_cursors_total", "result",                                          \
+      "Cursors of devices handed to Redis, by what came of it")                                    \
+    X(CURSORS_PENDING, GAUGE, "parley_cursors_pending", NULL,                                      \
+      "Cursors of devices that are not written yet")                                               \
     X(INCARNATIONS_CLEANED, COUNTER, "parley_incarnations_cleaned_total", NULL,                    \
       "Dead or former gateways that this one cleaned up after")                                    \
     X(USERS_CLEANED, COUNTER, "parley_users_cleaned_total", NULL, "Users of those")                \
