@@ -57,10 +57,6 @@ struct builder;
       "Times that a session missed messages that are not stored any more")                         \
     X(ENTRIES_PASSED_OVER, COUNTER, "parley_mailbox_entries_passed_over_total", NULL,              \
       "Entries of mailboxes that no client could read, as no gateway wrote them")                  \
-    X(CURSORS, COUNTER, "parley_cursors_total", "result",                                          \
-      "Cursors of devices handed to Redis, by what became of them")                                \
-    X(CURSORS_PENDING, GAUGE, "parley_cursors_pending", NULL,                                      \
-      "Cursors of devices that Redis has not confirmed")                                           \
     X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
     X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \
@@ -86,6 +82,10 @@ struct builder;
       "Sessions in the presence registry; one with two users counts twice")                        \
     X(REGISTRATIONS, COUNTER, "parley_registrations_total", "result",                              \
       "Sessions registered in Redis, or not, by what came of it")                                  \
+    X(CURSORS, COUNTER, "parley_cursors_total", "result",                                          \
+      "Cursors of devices handed to Redis, by what came of it")                                    \
+    X(CURSORS_PENDING, GAUGE, "parley_cursors_pending", NULL,                                      \
+      "Cursors of devices that are not written yet")                                               \
     X(INCARNATIONS_CLEANED, COUNTER, "parley_incarnations_cleaned_total", NULL,                    \
       "Dead or former gateways that this one cleaned up after")                                    \
     X(USERS_CLEANED, COUNTER, "parley_users_cleaned_total", NULL, "Users of those")                \

@@ -67,7 +67,7 @@ struct text broker_incarnation(const struct broker *broker)
 
 struct text broker_epoch(const struct broker *broker)
 {
-    return epoch_name(broker->epoch);
+    return epoch_text(broker->epoch);
 }
 
 /* ---- Up and down ---- */

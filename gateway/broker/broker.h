@@ -89,9 +89,8 @@ void broker_append_trouble(const struct broker *broker, struct builder *out);
  * lost. Valid for this turn of the loop: copy it to keep it. */
 struct text broker_incarnation(const struct broker *broker);
 
-/* The name of Redis' history (epoch.h); empty while it is not known. Valid for this turn of the
- * loop.
- */
+/* In which epoch Redis is (epoch.h): another one after a fail-over, and after each start. Hex
+ * digits; empty until known, or where Redis does not tell. Valid for this turn of the loop. */
 struct text broker_epoch(const struct broker *broker);
 
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE

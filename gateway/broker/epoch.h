@@ -1,20 +1,20 @@
-/* broker/epoch.h: which history this Redis has.
+/* broker/epoch.h: in which epoch Redis is.
  *
- * Its replication id (https://redis.io/docs/latest/operate/oss_and_stack/management/replication/):
- * a replica that is made a master takes a new one, and so does a Redis that was started again. Ids
- * of messages from another epoch may mean nothing in this one. */
+ * The id of its history of writes: another one after a fail-over, and after each start. An id of a
+ * message that is not stored any more means nothing in another epoch than the one it came from. */
 #pragma once
 
 #include "broker/connection.h"
 
 struct epoch;
 
-/* `connection` outlives it. Never NULL. */
-struct epoch *epoch_new(struct connection *connection);
+struct epoch *epoch_new(struct connection *connection); /* which outlives it; never NULL */
 /* After the connection, which still tells it of what was pending; NULL is allowed. */
 void epoch_free(struct epoch *epoch);
 
-/* Asks; in the greeting of the connection. */
+/* Asks; in the greeting of the connection. What cannot be known is logged, once. */
 void epoch_ask(struct epoch *epoch);
-/* Letters and digits; empty while it is not known. */
-struct text epoch_name(const struct epoch *epoch);
+
+/* As it was when the connection was made; empty until known, or where INFO is not permitted. Hex
+ * digits; valid until the next turn of the loop. */
+struct text epoch_text(const struct epoch *epoch);

@@ -55,8 +55,8 @@ struct scripts *scripts_new(void)
 
     set_source(scripts, SCRIPT_ACCEPT, "accept", accept_lua, ACCEPT_LUA_SIZE);
     set_source(scripts, SCRIPT_CURSOR, "cursor", cursor_lua, CURSOR_LUA_SIZE);
-    set_source(scripts, SCRIPT_PAGE, "page", page_lua, PAGE_LUA_SIZE);
     set_source(scripts, SCRIPT_ENLIST, "enlist", enlist_lua, ENLIST_LUA_SIZE);
+    set_source(scripts, SCRIPT_PAGE, "page", page_lua, PAGE_LUA_SIZE);
     set_source(scripts, SCRIPT_PRESENCE, "presence", presence_lua, PRESENCE_LUA_SIZE);
     set_source(scripts, SCRIPT_REAP, "reap", reap_lua, REAP_LUA_SIZE);
     set_source(scripts, SCRIPT_RENEW, "renew", renew_lua, RENEW_LUA_SIZE);

@@ -19,7 +19,7 @@ enum script_name {
     SCRIPT_COUNT
 };
 
-#define SCRIPT_MAX_ARGS 13 /* keys and arguments of one call */
+#define SCRIPT_MAX_ARGS 68 /* keys and arguments of one call */
 
 struct scripts;
 

@@ -12,6 +12,8 @@ int main(void)
     srunner_add_suite(runner, channels_suite());
     srunner_add_suite(runner, outages_suite());
     srunner_add_suite(runner, beats_suite());
+    srunner_add_suite(runner, pages_suite());
+    srunner_add_suite(runner, cursors_suite());
     srunner_add_suite(runner, presence_suite());
     srunner_add_suite(runner, roster_suite());
     srunner_run_all(runner, CK_ENV);

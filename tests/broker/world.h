@@ -80,6 +80,8 @@ long world_calls(struct world *world, const char *command);
 Suite *beats_suite(void);
 Suite *channels_suite(void);
 Suite *commands_suite(void);
+Suite *cursors_suite(void);
 Suite *outages_suite(void);
+Suite *pages_suite(void);
 Suite *presence_suite(void);
 Suite *roster_suite(void);

@@ -208,7 +208,8 @@ describe('who was away', () => {
     await sendAll(client, carol, ['hello']);
     const other = await connectUser(two, carol);
     assert.deepEqual(await contents(other, 1), ['hello']);
-    for (const gateway of [one, two]) await gateway.waitForLog('foreign_key');
+    await one.waitForLog('mailbox_foreign', { user: bob });
+    await two.waitForLog('cursor_invalid', { user: carol });
   });
 
   test('a message without an id, or with one that Redis cannot have given, moves no position', async () => {

@@ -1,109 +1,116 @@
 #!lua flags=no-writes
--- Reads the next page of a mailbox behind a position, and finds out what is missing in front of it.
+-- Reads a page of a user's mailbox: finds the position, whether something behind it is gone, and
+-- what is stored behind it.
 --
 -- KEYS[1]  the mailbox, a stream
--- KEYS[2]  the cursors of its devices, a hash
--- ARGV[1]  the position, MS-SEQ; '': the cursor of the device, or 0-0 when it has none
--- ARGV[2]  the device
--- ARGV[3]  '1' when the position is of the epoch in which Redis is now; else '0'
+-- KEYS[2]  the cursors of the user's devices, a hash (see cursor.lua)
+-- ARGV[1]  the position, MS-SEQ; '': the cursor of ARGV[2], and 0-0 where there is none, which is
+--          no gap then
+-- ARGV[2]  the device, encoded as in the names of keys
+-- ARGV[3]  '1': the position that was given is from the epoch that Redis is in now
 -- ARGV[4]  how many entries at most
 --
--- Answers {position, last, gap, is_last, wrong, id, m, id, m, ...}:
---   position  behind which it was read: that of ARGV, or 0-0 after a reset
---   last      the id that was given to an entry last; 0-0: none
---   gap       'none'
---             'gap': entries behind the position may have been there and are not any more
---             'reset': the position is of another history, and reading begins at 0-0
---   is_last   1 when nothing is stored behind these entries
---   wrong     what somebody else put there: 'mailbox' (of another type: read as empty), 'cursor' (no
---             id: as none), or ''
---   m         the frame without its head; nil when the entry has none
-local key, position = KEYS[1], ARGV[1]
-local none = '0-0'
-local wrong = ''
+-- Answers {'none', 'gap' or 'reset'; the position behind which was read; the last id that the
+-- mailbox gave, 0-0 without one; 1 when nothing is stored behind these entries, else 0; what is wrong:
+-- 'cursor', the stored one is none, 'mailbox', the key has another type and is read as empty, or '';
+-- then of each entry its id and its `m`, false without one}.
+--
+-- What it costs does not depend on how much is stored. no-writes: it also runs when Redis is full,
+-- or takes no writes.
 
--- Ids have no leading zeros.
-local function number_is_less(left, right)
-  if #left ~= #right then
-    return #left < #right
-  end
-  return left < right
+-- Ids are two numbers of up to 64 bits, more than Lua's hold: they are compared as digits.
+local function is_number(digits)
+  return #digits < 20 or (#digits == 20 and digits <= '18446744073709551615')
 end
 
-local function is_less(left, right)
+local function is_id(text)
+  local ms, seq = string.match(text, '^(%d+)-(%d+)$')
+  return ms ~= nil and not string.find(text, '^0%d') and not string.find(text, '-0%d') and
+    is_number(ms) and is_number(seq)
+end
+
+local function is_number_above(left, right)
+  return #left > #right or (#left == #right and left > right)
+end
+
+local function is_above(left, right)
   local left_ms, left_seq = string.match(left, '^(%d+)-(%d+)$')
   local right_ms, right_seq = string.match(right, '^(%d+)-(%d+)$')
-  if left_ms ~= right_ms then
-    return number_is_less(left_ms, right_ms)
-  end
-  return number_is_less(left_seq, right_seq)
+  return is_number_above(left_ms, right_ms) or
+    (left_ms == right_ms and is_number_above(left_seq, right_seq))
 end
 
-local is_new = false
-if position == '' then
-  position = none
-  local cursor = redis.pcall('HGET', KEYS[2], ARGV[2])
-  if type(cursor) == 'string' and string.match(cursor, '^%d+-%d+$') then
-    position = cursor
-  else
-    is_new = true
-    if cursor then -- no id, or an error: the key has another type
-      wrong = 'cursor'
-    end
+-- The cursor, or nil; and 'cursor' when what is there is none. A key of another type is no reason to keep
+-- the mailbox from its user.
+local function find_cursor()
+  local found = redis.pcall('HGET', KEYS[2], ARGV[2])
+  if type(found) == 'table' and not string.find(found.err, '^WRONGTYPE') then
+    error(found)
   end
+  if not found then
+    return nil, ''
+  elseif type(found) ~= 'string' or not is_id(found) then
+    return nil, 'cursor'
+  end
+  return found, ''
 end
 
-local kind = redis.call('TYPE', key).ok
-local last, is_complete = none, true
+local mailbox = {['last-generated-id'] = '0-0', ['entries-added'] = 0, length = 0}
+local kind = redis.call('TYPE', KEYS[1]).ok
 if kind == 'stream' then
-  local info, length, added = redis.call('XINFO', 'STREAM', key), 0, 0
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
   for i = 1, #info, 2 do
-    if info[i] == 'length' then
-      length = info[i + 1]
-    elseif info[i] == 'entries-added' then
-      added = info[i + 1]
-    elseif info[i] == 'last-generated-id' then
-      last = info[i + 1]
-    end
+    mailbox[info[i]] = info[i + 1]
   end
-  is_complete = length == added
-elseif kind ~= 'none' then
+end
+local last = mailbox['last-generated-id']
+
+local position, wrong = ARGV[1], ''
+local is_here, is_same_epoch = true, ARGV[3] == '1'
+if position == '' then
+  position, wrong = find_cursor()
+  is_here, is_same_epoch = position ~= nil, true -- a cursor went where its mailbox went
+  position = position or '0-0'
+end
+if kind ~= 'stream' and kind ~= 'none' then
   wrong = 'mailbox'
 end
 
 local gap = 'none'
-if position == none then
-  if not is_new and not is_complete then
-    gap = 'gap'
-  end
-elseif is_less(last, position) then
-  gap = 'reset'
-elseif last ~= position and #redis.call('XRANGE', key, position, position) == 0 then
-  gap = ARGV[3] == '1' and 'gap' or 'reset'
-end
-if gap == 'reset' then
-  position = none
-end
-
-local answer = {position, last, gap, 1, wrong}
-if not is_less(position, last) then
-  return answer
-end
-local count = tonumber(ARGV[4])
-local entries = redis.call('XRANGE', key, '(' .. position, '+', 'COUNT', count)
-for _, entry in ipairs(entries) do
-  local id, fields = entry[1], entry[2]
-  local m = false
-  for i = 1, #fields, 2 do
-    if fields[i] == 'm' then
-      m = fields[i + 1]
-      break
+if is_here then
+  if is_above(position, last) then
+    gap = 'reset'
+  elseif position == '0-0' then
+    if mailbox['entries-added'] ~= mailbox.length then
+      gap = 'gap'
+    end
+  elseif #redis.call('XRANGE', KEYS[1], position, position) == 0 then
+    if not is_same_epoch then
+      gap = 'reset'
+    elseif position ~= last then
+      gap = 'gap'
     end
   end
-  answer[#answer + 1] = id
-  answer[#answer + 1] = m
 end
-if #entries == count and entries[count][1] ~= last then
-  answer[4] = 0
+if gap == 'reset' then
+  position = '0-0'
+end
+
+local answer = {gap, position, last, 1, wrong}
+if is_above(last, position) then -- else there is nothing, nor is every such range a valid one
+  local stored = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', ARGV[4])
+  for _, entry in ipairs(stored) do
+    local body = false
+    for i = 1, #entry[2], 2 do
+      if entry[2][i] == 'm' then
+        body = entry[2][i + 1]
+      end
+    end
+    answer[#answer + 1] = entry[1]
+    answer[#answer + 1] = body
+  end
+  if #stored > 0 and is_above(mailbox['last-entry'][1], stored[#stored][1]) then
+    answer[4] = 0
+  end
 end
 return answer
