@@ -11,13 +11,14 @@
 enum script_name {
     SCRIPT_ACCEPT,
     SCRIPT_ENLIST,
+    SCRIPT_LIVE,
     SCRIPT_PRESENCE,
     SCRIPT_REAP,
     SCRIPT_RENEW,
     SCRIPT_COUNT
 };
 
-#define SCRIPT_MAX_ARGS 13 /* keys and arguments of one call */
+#define SCRIPT_MAX_ARGS 14 /* keys and arguments of one call */
 
 struct scripts;
 

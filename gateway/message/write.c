@@ -43,6 +43,37 @@ void write_message_body(struct builder *out, struct text sender, struct text rec
     builder_append_char(out, '}');
 }
 
+static void append_id(struct builder *out, struct message_id id)
+{
+    char text[MESSAGE_ID_TEXT_MAX];
+
+    builder_append_char(out, '"');
+    builder_append(out, message_id_format(id, text));
+    builder_append_char(out, '"');
+}
+
+void write_message(struct builder *out, struct message_id id, struct text body)
+{
+    builder_append(out, TEXT("{\"type\":\"message\",\"id\":"));
+    append_id(out, id);
+    builder_append(out, TEXT(",\"ts\":"));
+    builder_append_number(out, id.ms);
+    builder_append_char(out, ',');
+    builder_append(out, body);
+}
+
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body)
+{
+    write_message(out, id, TEXT("\"copy\":{\"id\":"));
+    append_id(out, sent);
+    append_member(out, ",\"session\":", session);
+    if (ref.len > 0)
+        append_member(out, ",\"ref\":", ref);
+    builder_append(out, TEXT("},"));
+    builder_append(out, body);
+}
+
 static const char *signal_name(enum request_type type)
 {
     if (type == REQUEST_TYPING)
@@ -67,12 +98,10 @@ void write_signal(struct builder *out, enum request_type type, struct text sende
 
 void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online)
 {
-    char id_text[MESSAGE_ID_TEXT_MAX];
-
     append_member(out, "{\"type\":\"sent\",\"ref\":", ref);
-    builder_append(out, TEXT(",\"id\":\""));
-    builder_append(out, message_id_format(id, id_text));
-    builder_append(out, TEXT("\",\"ts\":"));
+    builder_append(out, TEXT(",\"id\":"));
+    append_id(out, id);
+    builder_append(out, TEXT(",\"ts\":"));
     builder_append_number(out, id.ms);
     if (online != NULL)
         builder_append(out, *online ? TEXT(",\"online\":true") : TEXT(",\"online\":false"));
