@@ -182,6 +182,7 @@ static void build_broker(struct gateway *gateway)
     struct broker_settings settings = {
         .address = &gateway->redis,
         .keys = gateway->keys,
+        .schema = gateway->config->delivery == DELIVERY_DURABLE ? SCHEMA_DURABLE : SCHEMA_LIVE,
         .id = text_of(gateway->config->id),
         .tell_presence = gateway->config->presence,
         .seen_ttl_ms = 2 * gateway->config->mailbox_ttl_ms,
@@ -223,7 +224,7 @@ static void build_router(struct gateway *gateway)
         .broker = gateway->broker,
         .registry = gateway->registry,
         .cursors = gateway->cursors,
-        .durable = true,
+        .durable = config->delivery == DELIVERY_DURABLE,
         .max_message = config->max_message,
         .started = session_started,
         .arg = gateway,
@@ -235,12 +236,12 @@ static void build_router(struct gateway *gateway)
         .registry = gateway->registry,
         .queries = gateway->queries,
         .feed = gateway->feed,
-        .durable = true,
+        .durable = config->delivery == DELIVERY_DURABLE,
+        .copies = config->copies,
         .presence = config->presence,
         .max_message = config->max_message,
         .max_depth = config->max_depth,
-        .mailbox_max = config->mailbox_max,
-        .mailbox_ttl_ms = config->mailbox_ttl_ms,
+        .bounds = {config->mailbox_max, config->mailbox_ttl_ms, config->ref_ttl_ms},
     };
 
     gateway->router = router_new(&router);
