@@ -9,6 +9,7 @@
 #include "router/attach.h"
 #include "router/deliver.h"
 #include "router/drain.h"
+#include "router/history.h"
 #include "router/queries.h"
 #include "router/router.h"
 #include "router/watches.h"
@@ -38,6 +39,7 @@ struct gateway {
     struct registry *registry;
     struct watches *watches;
     struct queries *queries;
+    struct history *history;
     struct attach *attach;
     struct deliver *deliver;
     struct router *router;
@@ -204,10 +206,20 @@ static void build_router(struct gateway *gateway)
     };
 
     gateway->queries = queries_new(gateway->loop, &queries);
+    const struct history_settings history = {
+        .broker = gateway->broker,
+        .registry = gateway->registry,
+        .durable = true,
+        .max_message = config->max_message,
+    };
+
+    gateway->history = history_new(&history);
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,
         .queries = gateway->queries,
+        .history = gateway->history,
+        .durable = true,
         .presence = config->presence,
         .max_message = config->max_message,
         .max_depth = config->max_depth,
@@ -319,6 +331,7 @@ void gateway_free(struct gateway *gateway)
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);
+    history_free(gateway->history);
     queries_free(gateway->queries);
     watches_free(gateway->watches);
     keys_free(gateway->keys);

@@ -23,6 +23,7 @@ void keys_user_channel(const struct keys *keys, struct text user, struct builder
 void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out);
+void keys_read(const struct keys *keys, struct text user, struct builder *out); /* read up to */
 void keys_seen(const struct keys *keys, struct text user, struct builder *out);
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
 void keys_gateway_users(const struct keys *keys, struct text incarnation, struct builder *out);

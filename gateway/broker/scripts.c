@@ -11,7 +11,9 @@
 #include "broker/command.h"
 #include "embedded/accept_lua.h"
 #include "embedded/enlist_lua.h"
+#include "embedded/history_lua.h"
 #include "embedded/presence_lua.h"
+#include "embedded/read_lua.h"
 #include "embedded/reap_lua.h"
 #include "embedded/renew_lua.h"
 
@@ -53,7 +55,9 @@ struct scripts *scripts_new(void)
 
     set_source(scripts, SCRIPT_ACCEPT, "accept", accept_lua, ACCEPT_LUA_SIZE);
     set_source(scripts, SCRIPT_ENLIST, "enlist", enlist_lua, ENLIST_LUA_SIZE);
+    set_source(scripts, SCRIPT_HISTORY, "history", history_lua, HISTORY_LUA_SIZE);
     set_source(scripts, SCRIPT_PRESENCE, "presence", presence_lua, PRESENCE_LUA_SIZE);
+    set_source(scripts, SCRIPT_READ, "read", read_lua, READ_LUA_SIZE);
     set_source(scripts, SCRIPT_REAP, "reap", reap_lua, REAP_LUA_SIZE);
     set_source(scripts, SCRIPT_RENEW, "renew", renew_lua, RENEW_LUA_SIZE);
     return scripts;

@@ -33,6 +33,20 @@ static bool take_signal_head(struct text *rest)
            take(rest, TEXT("{\"type\":\"delivered\",")) || take(rest, TEXT("{\"type\":\"read\","));
 }
 
+/* The session in front of a read's sender, as write_signal() puts it there for the reader's other
+ * sessions: a name without escapes. Empty when there is none. */
+static struct text take_session(struct text *rest)
+{
+    struct text name = {0};
+
+    if (take(rest, TEXT("\"session\":\""))) {
+        name = text_split(rest, '"');
+        if (!take(rest, TEXT(",")))
+            *rest = (struct text){0};
+    }
+    return name;
+}
+
 struct published parse_published(struct text bytes)
 {
     static const struct text SENDER = TEXT("\"sender\":\"");
@@ -42,11 +56,15 @@ struct published parse_published(struct text bytes)
 
     if (bytes.len > 0 && bytes.at[bytes.len - 1] == '}') {
         if (take_message_head(&message, &id) && text_starts_with(message, SENDER))
-            return (struct published){PUBLISHED_MESSAGE, id};
-        if (take_signal_head(&signal) && text_starts_with(signal, SENDER))
-            return (struct published){PUBLISHED_SIGNAL, {0, 0}};
+            return (struct published){.kind = PUBLISHED_MESSAGE, .id = id};
+        if (take_signal_head(&signal)) {
+            struct text session = take_session(&signal);
+
+            if (text_starts_with(signal, SENDER))
+                return (struct published){.kind = PUBLISHED_SIGNAL, .session = session};
+        }
     }
-    return (struct published){PUBLISHED_FOREIGN, {0, 0}};
+    return (struct published){.kind = PUBLISHED_FOREIGN};
 }
 
 static bool is_json_of(struct text json, struct text user)

@@ -12,6 +12,7 @@ enum published_kind { PUBLISHED_MESSAGE, PUBLISHED_SIGNAL, PUBLISHED_FOREIGN };
 struct published {
     enum published_kind kind;
     struct message_id id; /* of a message; 0-0 otherwise */
+    struct text session;  /* who sent it, and is not to get it; empty: it is for all */
 };
 struct published parse_published(struct text bytes);
 

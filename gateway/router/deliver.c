@@ -24,6 +24,7 @@ struct delivery {
     struct buffer *frame;
     bool is_message;
     uint64_t ts_ms;
+    struct text session; /* which does not get it; empty: all do */
 };
 
 struct deliver *deliver_new(struct registry *registry, size_t max_message)
@@ -50,6 +51,8 @@ static void push(void *arg, struct session *session)
         return; /* the tutorial's clients know no signals */
     if (session_state(session) == SESSION_OPENING && !session_is_pair(session))
         return; /* what an older subscription brings is from before this session */
+    if (text_equal(delivery->session, session_name(session)))
+        return; /* it did itself what the others are told */
     if (session_push(session, delivery->frame, delivery->ts_ms)) {
         metrics_add_labelled(METRIC_PUSHED, PUSHED_QUEUED, 1);
     } else if (!delivery->is_message) {
@@ -84,7 +87,8 @@ void deliver_published(struct deliver *deliver, struct text user, struct text by
 {
     struct published published = parse_published(bytes);
     struct delivery delivery = {.is_message = published.kind == PUBLISHED_MESSAGE,
-                                .ts_ms = published.id.ms};
+                                .ts_ms = published.id.ms,
+                                .session = published.session};
 
     if (published.kind == PUBLISHED_FOREIGN) {
         if (!accept_foreign(deliver, user, bytes, &delivery))

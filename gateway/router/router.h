@@ -6,6 +6,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "router/history.h"
 #include "router/queries.h"
 #include "session/registry.h"
 
@@ -15,6 +16,8 @@ struct router_settings {
     struct broker *broker;     /* outlives it */
     struct registry *registry; /* outlives it */
     struct queries *queries;   /* outlives it */
+    struct history *history;   /* outlives it */
+    bool durable;              /* as --delivery */
     bool presence;             /* as --presence; off: `sent` does not say whether it was online */
     size_t max_message;        /* bytes of one element of a frame */
     unsigned max_depth;

@@ -52,13 +52,13 @@ END_TEST
 
 START_TEST(signals_with_and_without_an_id)
 {
-    write_signal(&out, REQUEST_TYPING, TEXT("a"), TEXT("b"), (struct text){0});
+    write_signal(&out, REQUEST_TYPING, TEXT(""), TEXT("a"), TEXT("b"), (struct text){0});
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"typing\",\"sender\":\"a\",\"receiver\":\"b\"}");
-    write_signal(&out, REQUEST_DELIVERED, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    write_signal(&out, REQUEST_DELIVERED, TEXT(""), TEXT("a"), TEXT("b"), TEXT("1-2"));
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"delivered\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
-    write_signal(&out, REQUEST_READ, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    write_signal(&out, REQUEST_READ, TEXT(""), TEXT("a"), TEXT("b"), TEXT("1-2"));
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"read\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
 }
