@@ -170,6 +170,7 @@ static void build_broker(struct gateway *gateway)
     struct broker_settings settings = {
         .address = &gateway->redis,
         .keys = gateway->keys,
+        .schema = gateway->config->delivery == DELIVERY_DURABLE ? SCHEMA_DURABLE : SCHEMA_LIVE,
         .id = text_of(gateway->config->id),
         .tell_presence = gateway->config->presence,
         .seen_ttl_ms = 2 * gateway->config->mailbox_ttl_ms,
@@ -209,7 +210,7 @@ static void build_router(struct gateway *gateway)
     const struct history_settings history = {
         .broker = gateway->broker,
         .registry = gateway->registry,
-        .durable = true,
+        .durable = config->delivery == DELIVERY_DURABLE,
         .max_message = config->max_message,
     };
 
@@ -219,12 +220,12 @@ static void build_router(struct gateway *gateway)
         .registry = gateway->registry,
         .queries = gateway->queries,
         .history = gateway->history,
-        .durable = true,
+        .durable = config->delivery == DELIVERY_DURABLE,
+        .copies = config->copies,
         .presence = config->presence,
         .max_message = config->max_message,
         .max_depth = config->max_depth,
-        .mailbox_max = config->mailbox_max,
-        .mailbox_ttl_ms = config->mailbox_ttl_ms,
+        .bounds = {config->mailbox_max, config->mailbox_ttl_ms, config->ref_ttl_ms},
     };
 
     gateway->router = router_new(&router);

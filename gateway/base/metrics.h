@@ -25,9 +25,13 @@ struct builder;
     X(RECEIVED_BYTES, COUNTER, "parley_received_bytes_total", NULL,                                \
       "Payload bytes of frames from clients")                                                      \
     X(MESSAGES_RECEIVED, COUNTER, "parley_messages_received_total", NULL,                          \
-      "Messages from clients: accepted + refused + unknown")                                       \
+      "Messages from clients: accepted + repeated + refused + unknown")                            \
     X(MESSAGES_ACCEPTED, COUNTER, "parley_messages_accepted_total", "receiver",                    \
       "Messages stored and published, by whether some gateway had the receiver")                   \
+    X(MESSAGES_REPEATED, COUNTER, "parley_messages_repeated_total", NULL,                          \
+      "Messages that had been accepted before, under the same ref")                                \
+    X(COPIES, COUNTER, "parley_copies_total", "result",                                            \
+      "Copies of accepted messages for their senders, by what became of them")                     \
     X(MESSAGES_UNKNOWN, COUNTER, "parley_messages_unknown_total", NULL,                            \
       "Messages handed to Redis and not answered")                                                 \
     X(MESSAGES_REFUSED, COUNTER, "parley_messages_refused_total", "code",                          \

@@ -12,6 +12,7 @@ enum script_name {
     SCRIPT_ACCEPT,
     SCRIPT_ENLIST,
     SCRIPT_HISTORY,
+    SCRIPT_LIVE,
     SCRIPT_PRESENCE,
     SCRIPT_READ,
     SCRIPT_REAP,
@@ -19,7 +20,7 @@ enum script_name {
     SCRIPT_COUNT
 };
 
-#define SCRIPT_MAX_ARGS 13 /* keys and arguments of one call */
+#define SCRIPT_MAX_ARGS 14 /* keys and arguments of one call */
 
 struct scripts;
 

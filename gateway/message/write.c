@@ -62,6 +62,18 @@ void write_message(struct builder *out, struct message_id id, struct text body)
     builder_append(out, body);
 }
 
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body)
+{
+    write_message(out, id, TEXT("\"copy\":{\"id\":"));
+    append_id(out, sent);
+    append_member(out, ",\"session\":", session);
+    if (ref.len > 0)
+        append_member(out, ",\"ref\":", ref);
+    builder_append(out, TEXT("},"));
+    builder_append(out, body);
+}
+
 static const char *signal_name(enum request_type type)
 {
     if (type == REQUEST_TYPING)

@@ -21,6 +21,12 @@ void write_message_body(struct builder *out, struct text sender, struct text rec
 /* The whole message: its head and its body. */
 void write_message(struct builder *out, struct message_id id, struct text body);
 
+/* The whole frame for the sender's other sessions, as accept.lua publishes it: behind the head
+ * `"copy":{"id":…,"session":…[,"ref":…]},`, then the body. `sent` is the message's own id, `ref`
+ * may be empty. */
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body);
+
 /* {"type":"typing"|"delivered"|"read"[,"session"],"sender","receiver"[,"id"]}; session and id may
  * be empty. `session` is for the other sessions of the sender: parse_published() reads it. */
 void write_signal(struct builder *out, enum request_type type, struct text session,

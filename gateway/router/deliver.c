@@ -24,6 +24,7 @@ struct delivery {
     struct buffer *frame;
     bool is_message;
     uint64_t ts_ms;
+    bool is_copy;
     struct text session; /* which does not get it; empty: all do */
 };
 
@@ -51,6 +52,8 @@ static void push(void *arg, struct session *session)
         return; /* the tutorial's clients know no signals */
     if (session_state(session) == SESSION_OPENING && !session_is_pair(session))
         return; /* what an older subscription brings is from before this session */
+    if (delivery->is_copy && session_is_pair(session))
+        return; /* the tutorial's clients know no copies */
     if (text_equal(delivery->session, session_name(session)))
         return; /* it did itself what the others are told */
     if (session_push(session, delivery->frame, delivery->ts_ms)) {
@@ -88,6 +91,7 @@ void deliver_published(struct deliver *deliver, struct text user, struct text by
     struct published published = parse_published(bytes);
     struct delivery delivery = {.is_message = published.kind == PUBLISHED_MESSAGE,
                                 .ts_ms = published.id.ms,
+                                .is_copy = published.is_copy,
                                 .session = published.session};
 
     if (published.kind == PUBLISHED_FOREIGN) {

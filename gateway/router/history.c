@@ -83,13 +83,12 @@ static void count_entries(enum entry_result result, size_t count)
 
 /* What is wrong with the frame of an entry; NULL when a gateway has written it. One that is no JSON
  * would spoil all that stand around it. */
-static const char *check_frame(struct text frame, struct text body)
+static const char *check_frame(struct text frame)
 {
     bool is_message = false;
     const char *wrong = parse_foreign(frame, &is_message);
 
-    if (wrong == NULL && !text_starts_with(body, TEXT("\"sender\":\"")) &&
-        !text_starts_with(body, TEXT("\"copy\":{\"id\":\"")))
+    if (wrong == NULL && parse_published(frame).kind != PUBLISHED_MESSAGE)
         wrong = "not written by a gateway";
     return wrong;
 }
@@ -112,8 +111,7 @@ static void add_entry(struct page *page, const struct history_entry *entry)
 
     if (entry->body.at != NULL) {
         write_message(&page->frames, entry->id, entry->body);
-        wrong = check_frame((struct text){page->frames.data + start, page->frames.len - start},
-                            entry->body);
+        wrong = check_frame((struct text){page->frames.data + start, page->frames.len - start});
     }
     if (wrong == NULL &&
         page->frames.len + page->count <= (page->count == 0 ? page->room_for_first : page->room)) {

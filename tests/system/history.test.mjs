@@ -95,25 +95,28 @@ describe('history', () => {
   });
 
   test('has both directions, copies as they are stored, and no other conversation', async () => {
-    const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+    const [alice, bob] = [uniqueUser('alice'), uniqueUser('b"ob')];
     const a = await connectUser(gateways[0], alice);
-    await store(alice, bob, 'question', '1700000000000-1');
-    const copy = { id: '1700000000000-9', session: '00000000000000aa', ref: 'r1' };
-    await redis.command('XADD', `parley:mailbox:{${alice}}`, '1700000000001-0', 'm',
-      `"copy":${JSON.stringify(copy)},"sender":"${alice}","receiver":"${bob}","content":"answer"}`,
-      'peer', bob, 'g', 'g1-00', 's', copy.session);
-    await store(alice, 'carol', 'not this', '1700000000002-0');
-    await store(alice, alice, 'a note', '1700000000003-0');
+    const elsewhere = await connectUser(gateways[1], alice);
+    const b = await connectUser(gateways[1], bob);
+    b.send({ receiverID: alice, content: 'question' });
+    const question = await a.next();
+    await store(alice, 'carol', 'not this');
+    a.send({ receiverID: bob, content: 'answer', ref: 'r"1' });
+    const { id } = await a.next();
+    a.send({ receiverID: alice, content: 'a note' });
+    const [, copy, note] = await elsewhere.take(3);
+    assert.deepEqual(copy.copy, { id, session: a.welcome.session, ref: 'r"1' });
 
-    const { messages, next, end } = await page(a, bob);
-    assert.deepEqual(messages, [
-      { type: 'message', id: '1700000000000-1', ts: 1700000000000, sender: bob, receiver: alice,
-        content: 'question' },
-      { type: 'message', id: '1700000000001-0', ts: 1700000000001, copy, sender: alice,
-        receiver: bob, content: 'answer' },
-    ]);
-    assert.deepEqual([next, end], ['1700000000000-1', true]);
-    assert.deepEqual(contents((await page(a, alice)).messages), ['a note'], 'with oneself');
+    for (const client of [a, elsewhere]) {
+      assert.deepEqual(await page(client, bob),
+        { messages: [question, copy], next: question.id, end: true });
+      assert.deepEqual((await page(client, alice)).messages, [note], 'with oneself');
+    }
+    const { messages } = await page(b, alice);
+    assert.deepEqual(messages.map(({ content, id: of }) => [content, of]),
+      [['question', messages[0].id], ['answer', id]]);
+    assert.ok(messages[0].copy && !messages[1].copy, 'in the mailbox of who wrote it');
   });
 
   test('page by page to the end gives every message once, in order', async () => {
@@ -330,6 +333,21 @@ describe('history and a Redis that is away', () => {
       await system.redis.restart();
       await gateway.waitForLog('ready', {}, { from });
       assert.equal((await page(a, 'b')).end, true);
+    } finally {
+      await system.stop();
+    }
+  });
+});
+
+describe('history and --delivery live', () => {
+  test('is unsupported: nothing is stored', async () => {
+    const system = await System.start({ flags: ['--delivery', 'live'] });
+    try {
+      const a = await connectUser(system.gateways[0], uniqueUser());
+      const { code, message } = await request(a, { with: 'b' });
+      assert.equal(code, 'unsupported');
+      assert.match(message, /--delivery live/);
+      assert.equal((await request(a, {})).code, 'bad_request');
     } finally {
       await system.stop();
     }

@@ -55,7 +55,7 @@ describe('limits', () => {
     let sent = 0;
     while (!gateway.log.some(({ event }) => event === 'session_slow')) {
       assert.ok(sent < 1000, 'nothing limits what is kept for a slow reader');
-      sender.send({ receiverID: bob, content: [sent++, content], ref: 'next' });
+      sender.send({ receiverID: bob, content: [sent, content], ref: `${sent++}` });
       await sender.next();
     }
     const frames = await reader.take(sent);

@@ -47,7 +47,7 @@ describe('the native protocol', () => {
     const bob = uniqueUser('bob');
     const alice = await connectUser(gateway, uniqueUser());
     const online = async () => {
-      alice.send({ receiverID: bob, content: 1, ref: 'r' });
+      alice.send({ receiverID: bob, content: 1, ref: uniqueUser('ref') });
       return (await alice.next()).online;
     };
     // Who only watches (redis-cli PSUBSCRIBE 'parley:*') is no receiver.

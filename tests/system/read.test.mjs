@@ -154,3 +154,23 @@ describe('read', () => {
     await until(async () => await marks('failed') === failed + 1, DEADLINE, 'it to be counted');
   });
 });
+
+describe('read and --delivery live', () => {
+  test('is told to the other sessions, and stored nowhere', async () => {
+    const system = await System.start({ gateways: 2, flags: ['--delivery', 'live'] });
+    try {
+      const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+      const one = await connectUser(system.gateways[0], alice);
+      const two = await connectUser(system.gateways[1], alice);
+      const writer = await connectUser(system.gateways[1], bob);
+      one.send({ type: 'read', receiverID: bob, id: '1-1' });
+      const signal = { type: 'read', sender: alice, receiver: bob, id: '1-1' };
+      assert.deepEqual(await writer.next(), signal);
+      assert.deepEqual(await two.next(), { ...signal, session: one.welcome.session });
+      await expectNothingBefore(one, one, alice);
+      assert.equal(await system.redis.command('EXISTS', `parley:read:{${alice}}`), 0);
+    } finally {
+      await system.stop();
+    }
+  });
+});

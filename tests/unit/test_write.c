@@ -50,6 +50,28 @@ START_TEST(a_body_behind_the_head_is_recognised_as_a_message)
 }
 END_TEST
 
+START_TEST(a_message_and_a_copy_are_recognised)
+{
+    const struct message_id id = {5, 6};
+    const struct text session = TEXT("0123456789abcdef");
+
+    write_message(&out, id, TEXT("\"sender\":\"a\"}"));
+    ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_MESSAGE);
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"sender\":\"a\"}");
+
+    write_copy(&out, id, (struct message_id){3, 4}, session, TEXT(""), TEXT("\"sender\":\"a\"}"));
+    ck_assert(parse_published(builder_text(&out)).is_copy);
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"copy\":{\"id\":\"3-4\","
+              "\"session\":\"0123456789abcdef\"},\"sender\":\"a\"}");
+    write_copy(&out, id, (struct message_id){3, 4}, session, TEXT("\\\""),
+               TEXT("\"sender\":\"a\"}"));
+    struct published published = parse_published(builder_text(&out));
+    ck_assert(published.is_copy && text_equal(published.session, session));
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"copy\":{\"id\":\"3-4\","
+              "\"session\":\"0123456789abcdef\",\"ref\":\"\\\\\\\"\"},\"sender\":\"a\"}");
+}
+END_TEST
+
 START_TEST(signals_with_and_without_an_id)
 {
     write_signal(&out, REQUEST_TYPING, TEXT(""), TEXT("a"), TEXT("b"), (struct text){0});
@@ -219,6 +241,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_body_carries_the_content_as_it_was_sent);
     tcase_add_test(tests, a_body_behind_the_head_is_recognised_as_a_message);
+    tcase_add_test(tests, a_message_and_a_copy_are_recognised);
     tcase_add_test(tests, signals_with_and_without_an_id);
     tcase_add_test(tests, a_read_for_the_other_sessions_names_its_own);
     tcase_add_test(tests, a_message_is_its_head_and_its_body);
