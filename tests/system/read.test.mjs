@@ -1,5 +1,6 @@
 // What was read: kept in Redis, only ever forward, and told to the reader's other sessions.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { connectPair, connectUser, expectNothingBefore, uniqueUser } from './lib/client.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
@@ -131,6 +132,16 @@ describe('read', () => {
     // The lowest of 16 is the 950th or higher once in 10^19.
     const kept = await redis.command('HMGET', key, ...fields.slice(950, 990).map(([name]) => name));
     assert.ok(!kept.includes(null), `${kept}`);
+  });
+
+  test('the one that goes is never the new one, however low', async () => {
+    const source = await readFile(new URL('../../gateway/broker/scripts/read.lua', import.meta.url));
+    const key = 'parley:read:{few}';
+    for (const [peer, id] of [['c', '9-0'], ['b', '10-0'], ['a', '5-0'], ['d', '1-0']]) {
+      assert.equal(await redis.command('EVAL', source, '1', key, 'c', peer, id, 'x', '0', '3'), 1);
+    }
+    const kept = await redis.command('HGETALL', key);
+    assert.deepEqual(kept.filter((_, at) => at % 2 === 0).sort(), ['b', 'c', 'd']);
   });
 
   test('what somebody else put there is replaced; a key of another type is named', async () => {
