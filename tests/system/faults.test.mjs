@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { check } from './lib/faults/checker.mjs';
 import { play } from './lib/faults/play.mjs';
+import { findings, story } from './lib/faults/report.mjs';
 import { FLAVOUR_COUNT } from './lib/faults/scenario.mjs';
-import { add, lines, tell } from './lib/faults/tally.mjs';
+import { add, lines } from './lib/faults/tally.mjs';
 import { after, describe, test } from './lib/test.mjs';
 
 const AT_ONCE = 3; // they wait much of the time
-const SHOWN = 20; // of what is wrong, and of the story 40 times that
 
 function seeds() {
   const { PARLEY_SEED, PARLEY_SCENARIOS } = process.env;
@@ -39,11 +39,8 @@ describe('whatever happens, no message is lost or shown twice', { concurrency: A
     lines(counts).forEach((line) => t.diagnostic(line));
     add(total, counts);
     if (found.length > 0) {
-      const shown = found.slice(0, SHOWN);
-      tell(log, shown.slice(0, 3).flatMap(({ about }) => about)).slice(0, 40 * SHOWN)
-        .forEach((line) => t.diagnostic(line));
-      assert.fail([`PARLEY_SEED=${seed}: ${found.length} wrong`, ...shown.map((one) => (
-        `${one.kind}: ${one.text}`))].join('\n'));
+      story(log, found).forEach((line) => t.diagnostic(line));
+      assert.fail([`PARLEY_SEED=${seed}`, ...findings(found)].join('\n'));
     }
     assertBites(log);
   }));
