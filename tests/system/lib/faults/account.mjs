@@ -23,7 +23,8 @@
 //   lossy      { from, since, emptied }
 //                                   Redis may have lost, from `from` until now, what it stored since
 //                                   `since`. emptied: everything
-//   fault, healed { number, kind, … }
+//   fault, healed { number, kind, gateway, … }
+//                                   gateway: the one that it concerns; else Redis
 //   end        { unread: [client] } everybody has read to the end but for these
 
 // An id as a number that compares as ids do.
@@ -41,7 +42,7 @@ export class Account {
     this.gateways = new Map(); // name -> when its end began
     this.attempts = 0;
     this.losses = [];
-    this.faults = new Map(); // number -> { kind, from, to }
+    this.faults = new Map(); // number -> { kind, gateway, from, to }
     this.strangers = []; // frames that nobody sent
     this.byUser = new Map(); // inMailbox(), once asked
     for (const event of log) this[`_${event.event}`]?.(event);
@@ -183,8 +184,8 @@ export class Account {
     this.losses.push({ from, since, until: t, emptied });
   }
 
-  _fault({ number, kind, t }) {
-    this.faults.set(number, { kind, from: t, to: Infinity });
+  _fault({ number, kind, gateway, t }) {
+    this.faults.set(number, { kind, gateway, from: t, to: Infinity });
   }
 
   _healed({ number, t }) {

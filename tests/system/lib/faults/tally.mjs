@@ -4,8 +4,8 @@ import { Account } from './account.mjs';
 // What happened: { accepted, unknown, refused, unanswered: messages by what came of them; delivered:
 // first frames of an entry to a client; repeated: frames that came again, to be hidden by who
 // remembers ids; gaps: told; faults: kind -> number; waits: kind -> ms }. A wait is the longest time
-// that something accepted was due to a client which was there and reading, while such a fault lasted
-// or until it was over.
+// that something accepted was due to a client which was there and reading, while there was such a fault
+// at Redis, or at a gateway that the client was connected to.
 export function tally(log) {
   const account = new Account(log);
   const messages = [...account.messages.values()];
@@ -40,8 +40,11 @@ function longestWaits(account, client, waits) {
       if (!answered) continue;
       const from = Math.max(answered.t, client.sessions[0].began, ...client.absences
         .filter((absence) => absence.from <= t).map(({ to }) => Math.min(to, t)));
-      for (const { kind, ...fault } of account.faults.values()) {
-        if (fault.from <= t && fault.to >= from && t > from) {
+      const gateways = client.sessions.filter(({ began, closed = Infinity }) => began <= t
+        && closed >= from).map(({ gateway }) => gateway);
+      for (const { kind, gateway, ...fault } of account.faults.values()) {
+        if (fault.from <= t && fault.to >= from && t > from
+          && (gateway === undefined || gateways.includes(gateway))) {
           waits[kind] = Math.max(waits[kind] ?? 0, t - from);
         }
       }
