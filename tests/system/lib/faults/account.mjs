@@ -27,10 +27,18 @@
 //                                   gateway: the one that it concerns; else Redis
 //   end        { unread: [client] } everybody has read to the end but for these
 
+const LAST_SEQ = 2n ** 64n - 1n;
+
 // An id as a number that compares as ids do.
 export function position(id) {
   const [, ms, seq] = /^(\d+)-(\d+)$/.exec(id);
   return (BigInt(ms) << 64n) | BigInt(seq);
+}
+
+function place(id, other) {
+  if (id !== undefined) return { id, from: position(id), to: position(id) };
+  const [ms] = other.split('-');
+  return { id: `${ms}-?`, from: position(`${ms}-0`), to: position(`${ms}-${LAST_SEQ}`) };
 }
 
 export class Account {
@@ -48,16 +56,18 @@ export class Account {
     for (const event of log) this[`_${event.event}`]?.(event);
   }
 
-  // [{ mailbox, isCopy, id }]: the entries of a message that this client must be shown. An id that nobody
-  // has seen, as of a copy, is taken for that of the other entry: one script made both.
+  // [{ mailbox, isCopy, id, from, to }]: the entries of a message that this client must be shown, and
+  // between which positions they are. When nobody has seen one, then like the other entry: one script
+  // made both, in the same millisecond.
   due(client, message) {
     if (!message.isStored) return [];
-    const id = [...message.ids][0] ?? [...message.copyIds][0];
+    const [id] = message.ids;
+    const [copyId] = message.copyIds;
     const entries = client.users.includes(message.receiver)
-      ? [{ mailbox: message.receiver, isCopy: false, id }] : [];
+      ? [{ mailbox: message.receiver, isCopy: false, ...place(id, copyId) }] : [];
     if (message.sender !== message.receiver && client.users.includes(message.sender)
       && client.kind !== 'pair' && !message.clients.has(client.name)) {
-      entries.push({ mailbox: message.sender, isCopy: true, id: [...message.copyIds][0] ?? id });
+      entries.push({ mailbox: message.sender, isCopy: true, ...place(copyId, id) });
     }
     return entries;
   }

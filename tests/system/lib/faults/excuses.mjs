@@ -36,24 +36,23 @@ function givesSince({ kind }) {
 
 // 'told', 'untold', or undefined: it was not trimmed.
 function trim(account, client, message, entry) {
-  const at = position(entry.id);
   const frames = [...client.shown.get(entry.mailbox).values()]
     .map((frame) => ({ ...frame, at: position(frame.id) }));
-  const next = extreme(frames.filter((frame) => frame.at > at), (a, b) => a.at < b.at);
+  const next = extreme(frames.filter((frame) => frame.at > entry.to), (a, b) => a.at < b.at);
   const read = next?.t ?? Infinity;
   const newer = account.inMailbox(entry.mailbox).filter((one) => one !== message
-    && one.sent <= read && mayBeNewer(one, entry.mailbox, at));
+    && one.sent <= read && mayBeNewer(one, entry));
   if (newer.length < account.mailboxMax) return undefined;
   if (client.kind === 'pair') return 'told'; // it is told nothing, ever
-  const last = extreme(frames.filter((frame) => frame.at < at && frame.t <= read),
+  const last = extreme(frames.filter((frame) => frame.at < entry.from && frame.t <= read),
     (a, b) => a.at > b.at);
   if (!last || !hadPosition(account, client, last, next)) return 'told';
   return client.told.some(({ t }) => t >= last.t && t <= read) ? 'told' : 'untold';
 }
 
-function mayBeNewer(message, mailbox, at) {
+function mayBeNewer(message, { mailbox, from }) {
   const ids = message.receiver === mailbox ? message.ids : message.copyIds;
-  return ids.size === 0 || [...ids].some((id) => position(id) > at);
+  return ids.size === 0 || [...ids].some((id) => position(id) > from);
 }
 
 // Whether the gateway knew, when it sent `next`, that `last` had been read.
