@@ -91,7 +91,7 @@ export function tell(log, about) {
     const client = fields.client ?? clients.get(fields.session);
     const isOfClient = ['connecting', 'opened', 'gap', 'leaving', 'closed', 'deaf', 'hearing', 'away',
       'back'].includes(event);
-    if (event === 'settings' || event === 'end') continue;
+    if (['settings', 'end', 'stalled'].includes(event)) continue;
     if (isOfClient ? !names.has(client)
       : fields.message !== undefined && !names.has(fields.message)) continue;
     told.push(`${(t / 1000).toFixed(3).padStart(8)}  ${event} ${describe(fields)}`);
