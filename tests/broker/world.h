@@ -8,7 +8,7 @@
 #include "broker/mailbox.h"
 #include "redis_server.h"
 
-#define WORLD_TIMEOUT_MS 300 /* of a command */
+#define WORLD_TIMEOUT_MS 1000 /* of a command; less would be too little on a busy machine */
 #define WORLD_SEEN_TTL_MS 60000
 #define WORLD_MAX_PENDING 1000
 #define WORLD_CONGESTION 600
