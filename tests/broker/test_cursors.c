@@ -326,9 +326,12 @@ START_TEST(a_key_of_another_type_is_the_trouble_of_its_user_alone)
     log_begin(&world);
     move("phone", 500);
     cursors_move(cursors, TEXT("carol"), TEXT("phone"), ID(1));
-    move_users(900);
+    move_users(2 * IN_FLIGHT);
+    WORLD_UNTIL(&world, refused() == 2);
+    int64_t refused_us = loop_clock_us();
     WORLD_UNTIL(&world, pending() == 2);
-    assert_users(900);
+    ck_assert_int_lt(loop_clock_us() - refused_us, 900 * 1000); /* in the same flush */
+    assert_users(2 * IN_FLIGHT);
     ck_assert_uint_ge(log_count(&world, "event=redis_refused script=cursor key=" CURSOR), 1);
     ck_assert_int_ge(refused(), 2);
 
