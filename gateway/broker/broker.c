@@ -211,7 +211,9 @@ void broker_append_trouble(const struct broker *broker, struct builder *out)
     } else if (found.len > 0) {
         builder_append_string(out, "the schema in Redis is \"");
         builder_append(out, text_is_utf8(found) ? found : TEXT("not UTF-8"));
-        builder_append_string(out, "\", and this gateway needs \"" SCHEMA "\"");
+        builder_append_string(out, "\", and this gateway needs \"");
+        builder_append_string(out, broker->settings.schema);
+        builder_append_char(out, '"');
     } else if (!broker->commands_usable) {
         builder_append_string(out, "not connected to Redis");
     } else if (!subscriptions_are_renewed(broker->subscriptions)) {
@@ -263,7 +265,7 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
     broker->scripts = scripts_new();
     broker->commands = connection_new(loop, &commands);
     scripts_set_connection(broker->scripts, broker->commands);
-    broker->schema = schema_new(settings->keys, broker->commands);
+    broker->schema = schema_new(settings->keys, settings->schema, broker->commands);
     broker->epoch = epoch_new(broker->commands);
     broker->lease =
         lease_new(loop, settings->keys, broker->scripts, settings->id, on_lease, broker);

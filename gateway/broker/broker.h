@@ -64,6 +64,7 @@ struct broker_bounds {
 struct broker_settings {
     const struct redis_address *address; /* outlives the broker */
     const struct keys *keys;             /* outlives the broker */
+    const char *schema;                  /* of keys.h; outlives the broker */
     struct text id;                      /* copied; begins the name of each incarnation */
     bool tell_presence;                  /* to who watches a user, on this or another gateway */
     int64_t seen_ttl_ms;        /* for how long it is known when a user left; 0: for ever */

@@ -59,15 +59,16 @@ static bool read_entry(const struct redisReply *id, const struct redisReply *bod
 
 /* `entries` has room for all there are. */
 static bool read_answer(const struct redisReply *reply, struct page *page,
-                        struct page_entry *entries, bool *wrong_cursor)
+                        struct page_entry *entries, struct text *wrong)
 {
     struct redisReply **at = reply->element;
 
     if (reply->elements < HEAD || (reply->elements - HEAD) % 2 != 0 ||
         !read_gap(at[0], &page->gap) || !read_id(at[1], &page->position) ||
         !read_id(at[2], &page->last) || !read_flag(at[3], &page->is_last) ||
-        !read_flag(at[4], wrong_cursor))
+        at[4]->type != REDIS_REPLY_STRING)
         return false;
+    *wrong = (struct text){at[4]->str, at[4]->len};
     page->entries = entries;
     page->count = (reply->elements - HEAD) / 2;
     for (size_t i = 0; i < page->count; i++)
@@ -76,14 +77,17 @@ static bool read_answer(const struct redisReply *reply, struct page *page,
     return true;
 }
 
-static void log_wrong_cursor(const struct read *read)
+static void log_wrong(const struct read *read, struct text wrong)
 {
     struct text all = builder_text(&read->names);
     struct text user = {all.at + read->user_at, read->device_at - read->user_at};
     struct text device = {all.at + read->device_at, all.len - read->device_at};
 
-    log_repeated(LOG_LEVEL_WARN, "cursor_invalid", LOG_TEXT("user", user),
-                 LOG_TEXT("device", device));
+    if (text_equal(wrong, TEXT("mailbox")))
+        log_repeated(LOG_LEVEL_WARN, "mailbox_foreign", LOG_TEXT("user", user));
+    else if (wrong.len > 0)
+        log_repeated(LOG_LEVEL_WARN, "cursor_invalid", LOG_TEXT("user", user),
+                     LOG_TEXT("device", device));
 }
 
 static void on_answer(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
@@ -93,15 +97,15 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
     struct page_entry *entries = NULL;
 
     if (outcome == BROKER_ANSWERED) {
-        bool wrong_cursor = false;
+        struct text wrong;
 
         if (reply->type == REDIS_REPLY_ARRAY)
             entries = memory_alloc((reply->elements / 2 + 1) * sizeof(*entries));
-        if (entries == NULL || !read_answer(reply, &page, entries, &wrong_cursor)) {
+        if (entries == NULL || !read_answer(reply, &page, entries, &wrong)) {
             log_repeated(LOG_LEVEL_ERROR, "redis_answer_wrong", LOG_STRING("script", "page"));
             page = (struct page){.outcome = BROKER_UNANSWERED};
-        } else if (wrong_cursor) {
-            log_wrong_cursor(read);
+        } else {
+            log_wrong(read, wrong);
         }
     }
     read->done(read->arg, &page);
@@ -142,7 +146,6 @@ void page_read(struct broker *broker, const struct page_request *request, page_c
         {read->names.data + mailbox_len, read->user_at - mailbox_len},
         from_cursor ? TEXT("") : message_id_format(request->position, position),
         builder_text(&device),
-        request->check_gap ? TEXT("1") : TEXT("0"),
         request->same_epoch ? TEXT("1") : TEXT("0"),
         text_of(count),
     };

@@ -22,7 +22,6 @@ struct page_request {
     enum page_start start;
     struct text device; /* PAGE_FROM_CURSOR: whose; without one, from 0-0, which is no gap */
     struct message_id position; /* PAGE_FROM_POSITION: entries behind it */
-    bool check_gap;             /* else `gap` is PAGE_NO_GAP */
     bool same_epoch; /* PAGE_FROM_POSITION: it is from the epoch of broker_epoch(). A cursor
                       * always is: it goes where its mailbox goes. 0-0 is of any epoch */
     unsigned count;  /* entries at most, > 0 */
@@ -47,5 +46,6 @@ typedef void page_cb(void *arg, const struct page *page);
 
 /* Reads one page, in a time that does not depend on how much is stored. The texts are copied.
  * `done` is called once, as broker.h says. It is a read: a Redis that takes no writes answers it
- * too. A stored cursor that is no id counts as none, and is logged. */
+ * too. A mailbox key of another type is read as empty, and logged: its user can still send. A
+ * stored cursor that is no id counts as none, and is logged. */
 void page_read(struct broker *broker, const struct page_request *request, page_cb *done, void *arg);

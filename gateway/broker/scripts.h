@@ -12,6 +12,7 @@ enum script_name {
     SCRIPT_ACCEPT,
     SCRIPT_CURSOR,
     SCRIPT_ENLIST,
+    SCRIPT_LIVE,
     SCRIPT_PAGE,
     SCRIPT_PRESENCE,
     SCRIPT_REAP,

@@ -46,7 +46,6 @@ const struct page_seen *page_behind(struct world *world, struct message_id posit
     const struct page_request request = {.user = TEXT("bob"),
                                          .start = PAGE_FROM_POSITION,
                                          .position = position,
-                                         .check_gap = true,
                                          .same_epoch = true,
                                          .count = PAGE_SEEN_MAX};
     const struct page_seen *seen = page_ask(world, &request);
@@ -60,7 +59,6 @@ const struct page_seen *page_of_device(struct world *world, const char *device)
     const struct page_request request = {.user = TEXT("bob"),
                                          .start = PAGE_FROM_CURSOR,
                                          .device = text_of(device),
-                                         .check_gap = true,
                                          .count = PAGE_SEEN_MAX};
     const struct page_seen *seen = page_ask(world, &request);
 

@@ -9,6 +9,7 @@ int main(void)
     redis_make_folder();
 
     SRunner *runner = srunner_create(commands_suite());
+    srunner_add_suite(runner, accept_suite());
     srunner_add_suite(runner, channels_suite());
     srunner_add_suite(runner, outages_suite());
     srunner_add_suite(runner, beats_suite());

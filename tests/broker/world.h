@@ -77,6 +77,7 @@ redisReply *world_ask_with(struct world *world, const struct text *args, size_t 
 /* How often Redis ran a command since it started. */
 long world_calls(struct world *world, const char *command);
 
+Suite *accept_suite(void);
 Suite *beats_suite(void);
 Suite *channels_suite(void);
 Suite *commands_suite(void);

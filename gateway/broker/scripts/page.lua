@@ -7,13 +7,13 @@
 -- ARGV[1]  the position, MS-SEQ; '': the cursor of ARGV[2], and 0-0 where there is none, which is
 --          no gap then
 -- ARGV[2]  the device, encoded as in the names of keys
--- ARGV[3]  '1': look for a gap
--- ARGV[4]  '1': the position that was given is from the epoch that Redis is in now
--- ARGV[5]  how many entries at most
+-- ARGV[3]  '1': the position that was given is from the epoch that Redis is in now
+-- ARGV[4]  how many entries at most
 --
 -- Answers {'none', 'gap' or 'reset'; the position behind which was read; the last id that the
--- mailbox gave, 0-0 without one; 1 when nothing is stored behind these entries, else 0; 1 when the
--- cursor that is stored is none, else 0; then of each entry its id and its `m`, false without one}.
+-- mailbox gave, 0-0 without one; 1 when nothing is stored behind these entries, else 0; what is wrong:
+-- 'cursor', the stored one is none, 'mailbox', the key has another type and is read as empty, or '';
+-- then of each entry its id and its `m`, false without one}.
 --
 -- What it costs does not depend on how much is stored. no-writes: it also runs when Redis is full,
 -- or takes no writes.
@@ -40,7 +40,7 @@ local function is_above(left, right)
     (left_ms == right_ms and is_number_above(left_seq, right_seq))
 end
 
--- The cursor, or nil; and 1 when what is there is none. A key of another type is no reason to keep
+-- The cursor, or nil; and 'cursor' when what is there is none. A key of another type is no reason to keep
 -- the mailbox from its user.
 local function find_cursor()
   local found = redis.pcall('HGET', KEYS[2], ARGV[2])
@@ -48,15 +48,16 @@ local function find_cursor()
     error(found)
   end
   if not found then
-    return nil, 0
+    return nil, ''
   elseif type(found) ~= 'string' or not is_id(found) then
-    return nil, 1
+    return nil, 'cursor'
   end
-  return found, 0
+  return found, ''
 end
 
 local mailbox = {['last-generated-id'] = '0-0', ['entries-added'] = 0, length = 0}
-if redis.call('TYPE', KEYS[1]).ok ~= 'none' then
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'stream' then
   local info = redis.call('XINFO', 'STREAM', KEYS[1])
   for i = 1, #info, 2 do
     mailbox[info[i]] = info[i + 1]
@@ -64,16 +65,19 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'none' then
 end
 local last = mailbox['last-generated-id']
 
-local position, wrong = ARGV[1], 0
-local is_here, is_same_epoch = true, ARGV[4] == '1'
+local position, wrong = ARGV[1], ''
+local is_here, is_same_epoch = true, ARGV[3] == '1'
 if position == '' then
   position, wrong = find_cursor()
   is_here, is_same_epoch = position ~= nil, true -- a cursor went where its mailbox went
   position = position or '0-0'
 end
+if kind ~= 'stream' and kind ~= 'none' then
+  wrong = 'mailbox'
+end
 
 local gap = 'none'
-if ARGV[3] == '1' and is_here then
+if is_here then
   if is_above(position, last) then
     gap = 'reset'
   elseif position == '0-0' then
@@ -94,7 +98,7 @@ end
 
 local answer = {gap, position, last, 1, wrong}
 if is_above(last, position) then -- else there is nothing, nor is every such range a valid one
-  local stored = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', ARGV[5])
+  local stored = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', ARGV[4])
   for _, entry in ipairs(stored) do
     local body = false
     for i = 1, #entry[2], 2 do
