@@ -71,6 +71,11 @@ void keys_mailbox(const struct keys *keys, struct text user, struct builder *out
     append_of_user(keys, "mailbox", user, out);
 }
 
+void keys_cursor(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "cursor", user, out);
+}
+
 void keys_presence(const struct keys *keys, struct text user, struct builder *out)
 {
     append_of_user(keys, "presence", user, out);

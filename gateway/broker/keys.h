@@ -21,6 +21,7 @@ void keys_free(struct keys *keys);
 /* Each appends one name to `out`. */
 void keys_user_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_mailbox(const struct keys *keys, struct text user, struct builder *out);
+void keys_cursor(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out);
 void keys_seen(const struct keys *keys, struct text user, struct builder *out);
