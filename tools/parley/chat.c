@@ -32,7 +32,7 @@ static const char help[] =
     "Connects as USER. Each line of standard input is a message to PEER; what USER is sent, by\n"
     "whomever, is printed, a line a message, with its time (UTC) and its sender:\n"
     "\n"
-    "  2026-11-24T06:02:39Z \342\234\223 hello         sent from here: the gateway has accepted "
+    "  2026-11-24T06:02:39Z ✓ hello         sent from here: the gateway has accepted "
     "it\n"
     "  2026-11-24T06:02:41Z bob: hello too\n"
     "  2026-11-24T06:02:44Z alice: bye      sent to PEER from another place of USER's\n"
@@ -43,10 +43,12 @@ static const char help[] =
     "is sent again, so that PEER gets it once. A message is sent when the one before it is\n"
     "accepted. What is about the connection is written to standard error.\n"
     "\n"
-    "At the end of input it ends when all is answered; Ctrl-C ends it at once.\n"
+    "At the end of input it ends when all is answered, and what was stored for USER at the\n"
+    "begin is printed; Ctrl-C ends it at once.\n"
     "\n"
-    "  --device DEVICE     the place to read: only what it does not have yet comes, at first\n"
-    "                      all that is stored (default: " DEVICE ")\n"
+    "  --device DEVICE     the place to read (default: " DEVICE "): what was printed there does\n"
+    "                      not come again; what was sent from there may, at the next start.\n"
+    "                      At the first one all that is stored comes\n"
     "  --json              lines that are JSON are sent as such, the rest as strings\n"
     "  --timeout DURATION  give up when a message has no answer for so long, or when there is\n"
     "                      no first connection: 500ms, 10s, 5m (default: never)\n"
@@ -120,7 +122,7 @@ static void on_lines(void *arg)
         start_deadline(chat);
     send_first(chat);
     if (chat->waiting_count == 0 && lines_over(&chat->lines))
-        session_end(session_of(chat));
+        link_end_caught_up(&chat->link);
 }
 
 /* The first one is done with. */
@@ -300,7 +302,7 @@ static void on_interrupted(void *arg)
 
     if (chat->waiting_count > 0)
         session_fail(session_of(chat), "unanswered: %zu", chat->waiting_count);
-    session_end(session_of(chat));
+    link_end(&chat->link);
 }
 
 /* ---- Begin and end ---- */

@@ -4,7 +4,7 @@
 
 #include "words.h"
 
-/* `1 of 2 devices has acknowledged it: phone` */
+/* `acknowledged by 1 of 2 devices: phone` */
 static void append_stored(const struct fate_facts *facts, struct builder *out)
 {
     const struct devices *devices = facts->devices;
@@ -20,9 +20,8 @@ static void append_stored(const struct fate_facts *facts, struct builder *out)
         builder_append_string(out, "no device has acknowledged anything yet");
         return;
     }
-    builder_printf(out, "%zu of ", having);
+    builder_printf(out, "acknowledged by %zu of ", having);
     words_append_count(out, (int64_t)devices->count, "device");
-    builder_append_string(out, having == 1 ? " has acknowledged it" : " have acknowledged it");
     for (size_t i = 0; i < devices->count; i++) {
         if (!device_has(&devices->items[i], facts->id))
             continue;

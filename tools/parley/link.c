@@ -12,6 +12,7 @@
 #define DELAY_FIRST_MS 500
 #define DELAY_MAX_MS 30000
 #define SILENCE_MS 25000 /* before it is asked whether the gateway is still there */
+#define ACK_MS 250       /* between what is told and its acknowledgement */
 #define ANSWER_MS 10000  /* for that answer, for `welcome`, and for what was sent */
 
 /* Close codes (docs/protocol.md) and HTTP statuses after which trying again would not help. */
@@ -19,8 +20,10 @@
 #define CLOSED_BY_OPERATOR 4403
 #define CLOSED_TOO_MANY 4409 /* of this user; those of a dead gateway count for some seconds */
 
-/* The ref of the ping behind `welcome`. */
-#define PLACE_REF "place"
+#define IDLE_MS 2000 /* for a message that is stored and does not come */
+
+/* The ref of the ping in front of the end. */
+#define END_REF "end"
 
 int64_t link_delay(unsigned failures, int64_t longest_ms, uint32_t random)
 {
@@ -61,6 +64,8 @@ static void lose(struct link *link, struct text why, int code)
     link->is_lost = true;
     link->is_up = false;
     link->is_asked = false;
+    link->is_ending = false;
+    event_del(link->idle);
     event_del(link->silence);
     start_timer(link->retry, link_delay(failures, DELAY_MAX_MS, draw()));
     if (was_up)
@@ -147,6 +152,69 @@ bool link_send(struct link *link, struct text frame)
     return true;
 }
 
+/* ---- Acknowledging ---- */
+
+static void acknowledge(struct link *link)
+{
+    char id[MESSAGE_ID_TEXT_MAX];
+    struct builder frame;
+
+    if (!link->is_up || !link->is_stored || !link->shown.has_position ||
+        message_id_compare(link->shown.position, link->acked) <= 0)
+        return;
+    message_id_format(link->shown.position, id);
+    builder_init(&frame, SIZE_MAX);
+    builder_printf(&frame, "{\"type\":\"ack\",\"id\":\"%s\"}", id);
+    if (client_send(link->session.client, builder_text(&frame)))
+        link->acked = link->shown.position;
+    builder_clear(&frame);
+}
+
+static void on_ack(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    acknowledge(arg);
+}
+
+void link_end(struct link *link)
+{
+    acknowledge(link);
+    session_end(&link->session);
+}
+
+static bool has_all(const struct link *link)
+{
+    return !link->is_stored || message_id_compare(link->shown.position, link->last) >= 0;
+}
+
+void link_end_caught_up(struct link *link)
+{
+    if (link->is_ending)
+        return;
+    link->is_ending =
+        !has_all(link) && link_send(link, TEXT("{\"type\":\"ping\",\"ref\":\"" END_REF "\"}"));
+    if (!link->is_ending)
+        link_end(link);
+}
+
+/* The first page of the mailbox comes before this answer, the others when they are read. The last
+ * entry may be none that a client gets. */
+static void take_end(struct link *link)
+{
+    if (!link->has_told)
+        link_end(link);
+    else
+        start_timer(link->idle, IDLE_MS);
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    link_end(arg);
+}
+
 /* ---- What comes ---- */
 
 static void take_epoch(struct link *link, struct text epoch)
@@ -169,21 +237,30 @@ static void take_welcome(struct link *link, const struct incoming *welcome)
 {
     link->is_up = true;
     link->is_lost = false;
+    link->has_told = false;
     link->failures = 0;
     link->is_stored = welcome->has_last;
     link->last = welcome->last;
+    link->acked = (struct message_id){0};
     take_epoch(link, welcome->epoch);
     session_say(&link->session, "connected to %.*s", (int)welcome->gateway.len,
                 welcome->gateway.at);
     if (welcome->gap || welcome->reset)
         take_gap(link, welcome->reset);
-    /* Behind `welcome` comes what this device does not have yet. When the answer to this ping is
-     * there first, it has everything up to `last`: from then on this program goes its own way,
-     * whatever other sessions of the device acknowledge. */
-    if (!link->shown.has_position && link->is_stored &&
-        !link_send(link, TEXT("{\"type\":\"ping\",\"ref\":\"" PLACE_REF "\"}")))
-        return;
     link->handler->up(link->arg);
+}
+
+static void take_message(struct link *link, const struct incoming *message, struct text frame)
+{
+    if (shown_take(&link->shown, message->id, frame))
+        link->handler->frame(link->arg, message);
+    link->has_told = true;
+    if (!event_pending(link->ack, EV_TIMEOUT, NULL))
+        start_timer(link->ack, ACK_MS);
+    if (link->is_ending && has_all(link))
+        link_end(link);
+    else if (event_pending(link->idle, EV_TIMEOUT, NULL))
+        start_timer(link->idle, IDLE_MS);
 }
 
 static void on_message(void *arg, struct text frame)
@@ -202,10 +279,11 @@ static void on_message(void *arg, struct text frame)
             take_epoch(link, TEXT(""));
         take_gap(link, incoming.reset);
     } else if (incoming_is(&incoming, "pong")) {
-        if (text_equal(incoming.ref, TEXT(PLACE_REF)))
-            shown_skip(&link->shown, link->last);
-    } else if (!incoming_is(&incoming, "message") || !incoming.has_id || !link->is_stored ||
-               shown_take(&link->shown, incoming.id, frame)) {
+        if (text_equal(incoming.ref, TEXT(END_REF)))
+            take_end(link);
+    } else if (incoming_is(&incoming, "message") && incoming.has_id && link->is_stored) {
+        take_message(link, &incoming, frame);
+    } else {
         link->handler->frame(link->arg, &incoming);
     }
 }
@@ -230,9 +308,12 @@ bool link_open(struct link *link, const struct link_handler *handler, void *arg)
 
     link->handler = handler;
     link->arg = arg;
+    link->session.acks = true;
     if (!session_prepare(&link->session, &session_handler, link))
         return false;
     session_watch_interrupts(&link->session);
+    link->ack = evtimer_new(link->session.base, on_ack, link);
+    link->idle = evtimer_new(link->session.base, on_idle, link);
     link->retry = evtimer_new(link->session.base, on_retry, link);
     link->silence = evtimer_new(link->session.base, on_silence, link);
     connect_now(link);
@@ -241,6 +322,10 @@ bool link_open(struct link *link, const struct link_handler *handler, void *arg)
 
 void link_clear(struct link *link)
 {
+    if (link->ack)
+        event_free(link->ack);
+    if (link->idle)
+        event_free(link->idle);
     if (link->retry)
         event_free(link->retry);
     if (link->silence)

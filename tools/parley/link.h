@@ -1,8 +1,9 @@
 /* parley/link.h: a session that is connected again when it breaks, and goes on where it was.
  *
  * It waits longer from attempt to attempt, with some chance in it, and names the last id that came
- * and the epoch that was in (since, epoch). What came already is not told again. A connection on
- * which nothing comes is asked, and given up when it does not answer. */
+ * and the epoch that was in (since, epoch). What came already is not told again. What was told is
+ * acknowledged, several at once (ack=client). A connection on which nothing comes is asked, and
+ * given up when it does not answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,17 +37,28 @@ struct link {
     bool is_stored;              /* the gateway keeps messages: `welcome` named the last one */
     struct message_id last;      /* that one */
     bool is_up;
-    bool is_lost;  /* and that was said */
-    bool is_asked; /* nothing came, and a ping is out */
+    bool is_lost;   /* and that was said */
+    bool is_asked;  /* nothing came, and a ping is out */
+    bool has_told;  /* a message, since `welcome` */
+    bool is_ending; /* link_end_caught_up() waits */
     unsigned failures;
+    struct message_id acked; /* on this connection */
+    struct event *ack;
+    struct event *idle; /* pending: while is_ending, until no more messages are waited for */
     struct event *retry;
     struct event *silence;
 };
 
-/* Starts to connect; the session's fields are set, but for since and epoch. False after a line on
- * standard error. link_clear() is due in either case, and session_finish() after it. */
+/* Starts to connect; the session's fields are set, but for acks, since and epoch. False after a
+ * line on standard error. link_clear() is due in either case, and session_finish() after it. */
 MUST_USE bool link_open(struct link *link, const struct link_handler *handler, void *arg);
 void link_clear(struct link *link);
+
+/* Acknowledges what was told, and session_end(). */
+void link_end(struct link *link);
+/* The same when what was stored at the connection's begin has been told. When the connection breaks
+ * before that nothing happens: up() follows. At once when it is not up. */
+void link_end_caught_up(struct link *link);
 
 /* False when the connection is not up. */
 MUST_USE bool link_send(struct link *link, struct text frame);

@@ -37,14 +37,6 @@ bool shown_take(struct shown *shown, struct message_id id, struct text frame)
     return true;
 }
 
-void shown_skip(struct shown *shown, struct message_id id)
-{
-    if (shown->has_position && message_id_compare(id, shown->position) <= 0)
-        return;
-    shown->has_position = true;
-    shown->position = id;
-}
-
 void shown_reset(struct shown *shown)
 {
     shown->has_position = true;

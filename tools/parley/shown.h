@@ -32,8 +32,5 @@ struct shown {
 /* Takes note of the message. Whether it is to be shown. */
 MUST_USE bool shown_take(struct shown *shown, struct message_id id, struct text frame);
 
-/* Everything up to `id` came, without being looked at here. */
-void shown_skip(struct shown *shown, struct message_id id);
-
 /* Ids begin anew, from the mailbox' beginning. */
 void shown_reset(struct shown *shown);
