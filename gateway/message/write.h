@@ -18,9 +18,28 @@
 void write_message_body(struct builder *out, struct text sender, struct text receiver,
                         struct text content);
 
-/* {"type":"typing"|"delivered"|"read","sender","receiver"[,"id"]}; id may be empty. */
-void write_signal(struct builder *out, enum request_type type, struct text sender,
-                  struct text receiver, struct text id);
+/* The whole message: its head and its body. */
+void write_message(struct builder *out, struct message_id id, struct text body);
+
+/* The whole frame for the sender's other sessions, as accept.lua publishes it: behind the head
+ * `"copy":{"id":…,"session":…[,"ref":…]},`, then the body. `sent` is the message's own id, `ref`
+ * may be empty. */
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body);
+
+/* {"type":"typing"|"delivered"|"read"[,"session"],"sender","receiver"[,"id"]}; session and id may
+ * be empty. `session` is for the other sessions of the sender: parse_published() reads it. */
+void write_signal(struct builder *out, enum request_type type, struct text session,
+                  struct text sender, struct text receiver, struct text id);
+
+/* Of a page of history without its messages. */
+#define WRITE_HISTORY_MAX 1024
+
+/* {"type":"history","with","messages":[, to be followed by the messages, with commas in between,
+ * and this: ],"next","end"[,"ref"]} */
+void write_history_begin(struct builder *out, struct text with);
+void write_history_end(struct builder *out, struct message_id next, bool end, bool has_ref,
+                       struct text ref);
 
 /* {"type":"sent","ref","id","ts"[,"online"]}; online: NULL when it is not to be told */
 void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online);
@@ -40,9 +59,22 @@ struct user_presence {
 void write_presence(struct builder *out, const struct user_presence *users, size_t count,
                     bool has_ref, struct text ref);
 
-/* {"type":"welcome","user","device","session","gateway"} */
-void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
-                   struct text gateway);
+struct welcome {
+    struct text user;
+    struct text device;
+    struct text session;
+    struct text gateway;
+    struct message_id last; /* of the mailbox when reading began; 0-0: none */
+    bool gap;
+    bool reset;
+    struct text epoch;
+};
+
+/* {"type":"welcome","user","device","session","gateway","last","gap","reset","epoch"} */
+void write_welcome(struct builder *out, const struct welcome *welcome);
+
+/* {"type":"gap","last","reset"} */
+void write_gap(struct builder *out, struct message_id last, bool reset);
 
 /* {"type":"pong"[,"ref"]} */
 void write_pong(struct builder *out, bool has_ref, struct text ref);
