@@ -68,7 +68,7 @@ static void append_behind(const struct device *device, int64_t now_ms, struct bu
         builder_append_string(out, "up to date");
         return;
     }
-    builder_append_string(out, device->is_more ? "more than " : "");
+    builder_append_string(out, device->is_more ? "at least " : "");
     words_append_count(out, device->behind, "message");
     builder_append_string(out, " behind");
     if (!is_zero(device->oldest)) {

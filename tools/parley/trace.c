@@ -25,7 +25,7 @@ static const char help[] =
     "message has as its id; of a copy it is the copy's own.\n"
     "\n"
     "A device's line has its cursor, the id up to which it has everything, and how many messages\n"
-    "it is behind: of the newest 1000 or 4 MiB, then `more than`.\n"
+    "it is behind: of the newest 1000 or 4 MiB, then `at least`.\n"
     "\n"
     "Names are written as in the keys of Redis: a blank is %20.\n"
     "\n" CENSUS_HELP;

@@ -23,7 +23,7 @@ static const char help[] =
     "going may look wrong for a moment: ask again.\n"
     "\n"
     "A device's line has its cursor, the id up to which it has everything, and how many messages\n"
-    "it is behind: of the newest 1000 or 4 MiB, then `more than`. A gap is what falls out of a\n"
+    "it is behind: of the newest 1000 or 4 MiB, then `at least`. A gap is what falls out of a\n"
     "mailbox that is full or old before a device has it; it is told when it connects.\n"
     "\n"
     "Names are written as in the keys of Redis: a blank is %20.\n"
