@@ -17,7 +17,8 @@ static bool is_zero(struct message_id id)
     return id.ms == 0 && id.seq == 0;
 }
 
-void device_begin(struct device *device, const struct mailbox *mailbox)
+/* From name and value. */
+static void begin(struct device *device, const struct mailbox *mailbox)
 {
     device->kind = DEVICE_NO_CURSOR;
     if (device->value.at && !message_id_parse(device->value, &device->cursor))
@@ -26,7 +27,8 @@ void device_begin(struct device *device, const struct mailbox *mailbox)
         device->kind = is_below(mailbox->last, device->cursor) ? DEVICE_BEYOND : DEVICE_GOOD;
 }
 
-bool device_sees(struct device *device, struct message_id id)
+/* An entry of the mailbox, the newest first. False: there is no need for more. */
+static bool sees(struct device *device, struct message_id id)
 {
     if (device->kind != DEVICE_GOOD)
         return false;
@@ -39,7 +41,8 @@ bool device_sees(struct device *device, struct message_id id)
     return true;
 }
 
-void device_end(struct device *device, const struct mailbox *mailbox)
+/* All that was read has been seen. */
+static void end(struct device *device, const struct mailbox *mailbox)
 {
     if (device->kind != DEVICE_GOOD || is_below(device->cursor, mailbox->first)) {
         device->behind = mailbox->length; /* it will be sent all there is */
@@ -77,7 +80,7 @@ static void append_behind(const struct device *device, int64_t now_ms, struct bu
     }
 }
 
-void device_append_state(const struct device *device, int64_t now_ms, struct builder *out)
+static void append_state(const struct device *device, int64_t now_ms, struct builder *out)
 {
     switch (device->kind) {
     case DEVICE_STRANGE:
@@ -147,7 +150,7 @@ static bool see(void *arg, struct message_id id)
     bool goes_on = false;
 
     for (size_t i = 0; i < devices->count; i++)
-        goes_on |= devices->items[i].is_more = device_sees(&devices->items[i], id);
+        goes_on |= devices->items[i].is_more = sees(&devices->items[i], id);
     return goes_on;
 }
 
@@ -181,13 +184,13 @@ struct devices devices_read(const struct census *census, struct text user,
         add_connected(&devices, sessions);
     qsort(devices.items, devices.count, sizeof(*devices.items), compare);
     for (size_t i = 0; i < devices.count; i++)
-        device_begin(&devices.items[i], mailbox);
+        begin(&devices.items[i], mailbox);
     if (devices.count > 0 && mailbox->exists)
         mailbox_walk(census, user, mailbox->newest, see, &devices);
     for (size_t i = 0; i < devices.count; i++) {
         if (mailbox->exists)
             look_up(census, user, &devices.items[i]);
-        device_end(&devices.items[i], mailbox);
+        end(&devices.items[i], mailbox);
     }
     builder_clear(&key);
     return devices;
@@ -211,7 +214,7 @@ void devices_add_rows(const struct devices *devices, int64_t now_ms, struct tabl
         const struct device *device = &devices->items[i];
 
         builder_reset(&state);
-        device_append_state(device, now_ms, &state);
+        append_state(device, now_ms, &state);
         table_add(table, TEXT("device"));
         table_add_id(table, device->name);
         if (device->kind == DEVICE_NO_CURSOR)

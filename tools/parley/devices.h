@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/text.h"
 #include "census.h"
 #include "common/table.h"
@@ -45,17 +44,8 @@ struct devices devices_read(const struct census *census, struct text user,
                             const struct mailbox *mailbox, const struct user_sessions *sessions);
 void devices_clear(struct devices *devices);
 
-/* A row for each: `device`, name, cursor, device_append_state(). */
+/* A row for each: `device`, name, cursor, and `2 messages behind, for 3 min` or what is wrong. */
 void devices_add_rows(const struct devices *devices, int64_t now_ms, struct table *table);
 
 /* Whether the device has acknowledged the message. */
 bool device_has(const struct device *device, struct message_id id);
-
-/* `2 messages behind, for 3 min`, `up to date`; and what is wrong. */
-void device_append_state(const struct device *device, int64_t now_ms, struct builder *out);
-
-/* What devices_read() does with what it has read, in this order. */
-void device_begin(struct device *device, const struct mailbox *mailbox); /* from name and value */
-bool device_sees(struct device *device, struct message_id id); /* an entry, the newest first;
-                                                                  false: no need for more */
-void device_end(struct device *device, const struct mailbox *mailbox);
