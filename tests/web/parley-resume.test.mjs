@@ -1,5 +1,5 @@
-// The JavaScript client and what it may be told rarely: messages twice, gaps, answers that are lost.
-// A server that follows a script says it.
+// The JavaScript client and what it is told rarely: messages twice, gaps, answers that are lost. A
+// server that follows a script says it.
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { connect } from '../../gateway/web/parley.js';

@@ -21,7 +21,8 @@ export async function event(parley, name, predicate = () => true) {
   return value;
 }
 
-export const online = (parley) => until(() => parley.state === 'online', DEADLINE, 'the connection');
+export const online = (parley) => (
+  until(() => parley.state === 'online', DEADLINE, 'the connection'));
 export const isError = (code) => (error) => error instanceof ParleyError && error.code === code;
 
 // What was shown of messages, in order.
