@@ -10,7 +10,7 @@ const SHOWN_MAX = 500; // bubbles and notes
 
 export class Pane {
   #parley; // the connection, by the native protocol
-  #place = {}; // where the one before it has stopped
+  #place = {}; // where the one before it has stopped, of the same person
   #pair; // or by the original contract
   #mine = []; // bubbles of this person
   #arrived = '0-0'; // up to here, as the peer has told
@@ -72,7 +72,6 @@ export class Pane {
   clear() {
     this.#mine = [];
     this.#arrived = '0-0';
-    this.#place = {};
     for (const shown of this.logPart.querySelectorAll('.bubble, .missing')) shown.remove();
   }
 
@@ -247,7 +246,9 @@ export class Pane {
     let wrong = isName(name) ? '' : words.badName;
     if (name === this.peer) wrong = words.sameName;
     if (complain(this.namePart, wrong) || name === this.name) return;
+    this.stop();
     this.name = name;
+    this.#place = {};
     this.demo.restart();
   }
 
