@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "broker/broker.h"
+#include "broker/cursors.h"
 #include "http/http.h"
 #include "router/attach.h"
 #include "router/deliver.h"
 #include "router/drain.h"
+#include "router/feed.h"
 #include "router/queries.h"
 #include "router/router.h"
 #include "router/watches.h"
@@ -34,10 +36,12 @@ struct gateway {
     struct redis_address redis;
     struct keys *keys;
     struct broker *broker;
+    struct cursors *cursors;
     struct keepalive *keepalive;
     struct registry *registry;
     struct watches *watches;
     struct queries *queries;
+    struct feed *feed;
     struct attach *attach;
     struct deliver *deliver;
     struct router *router;
@@ -86,6 +90,7 @@ static void stop_broker(void *arg)
     if (!gateway->stopping || gateway->broker_stopping)
         return;
     gateway->broker_stopping = true;
+    cursors_flush(gateway->cursors);
     broker_stop(gateway->broker, broker_stopped, gateway);
 }
 
@@ -95,6 +100,8 @@ static void broker_up(void *arg)
 
     if (!gateway->stopping) /* it is not ready any more, whatever Redis does */
         log_info("ready");
+    feed_up(gateway->feed);
+    cursors_up(gateway->cursors);
     watches_up(gateway->watches);
 }
 
@@ -153,6 +160,13 @@ static const struct broker_events broker_events = {
     .relieved = broker_relieved,
 };
 
+static void session_started(void *arg, struct session *session, const struct feed_start *start)
+{
+    struct gateway *gateway = arg;
+
+    attach_started(gateway->attach, session, start);
+}
+
 static void ping_session(struct keepalive_link *link)
 {
     session_want_ping(session_of_keepalive(link));
@@ -168,6 +182,7 @@ static void build_broker(struct gateway *gateway)
     struct broker_settings settings = {
         .address = &gateway->redis,
         .keys = gateway->keys,
+        .schema = gateway->config->delivery == DELIVERY_DURABLE ? SCHEMA_DURABLE : SCHEMA_LIVE,
         .id = text_of(gateway->config->id),
         .tell_presence = gateway->config->presence,
         .seen_ttl_ms = 2 * gateway->config->mailbox_ttl_ms,
@@ -178,6 +193,7 @@ static void build_broker(struct gateway *gateway)
     };
 
     gateway->broker = broker_new(gateway->loop, &settings);
+    gateway->cursors = cursors_new(gateway->loop, gateway->broker, gateway->config->mailbox_ttl_ms);
 }
 
 static void build_registry(struct gateway *gateway)
@@ -204,15 +220,28 @@ static void build_router(struct gateway *gateway)
     };
 
     gateway->queries = queries_new(gateway->loop, &queries);
+    const struct feed_settings feed = {
+        .broker = gateway->broker,
+        .registry = gateway->registry,
+        .cursors = gateway->cursors,
+        .durable = config->delivery == DELIVERY_DURABLE,
+        .max_message = config->max_message,
+        .started = session_started,
+        .arg = gateway,
+    };
+
+    gateway->feed = feed_new(gateway->loop, &feed);
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,
         .queries = gateway->queries,
+        .feed = gateway->feed,
+        .durable = config->delivery == DELIVERY_DURABLE,
+        .copies = config->copies,
         .presence = config->presence,
         .max_message = config->max_message,
         .max_depth = config->max_depth,
-        .mailbox_max = config->mailbox_max,
-        .mailbox_ttl_ms = config->mailbox_ttl_ms,
+        .bounds = {config->mailbox_max, config->mailbox_ttl_ms, config->ref_ttl_ms},
     };
 
     gateway->router = router_new(&router);
@@ -220,11 +249,12 @@ static void build_router(struct gateway *gateway)
         .broker = gateway->broker,
         .registry = gateway->registry,
         .router = gateway->router,
+        .feed = gateway->feed,
         .max_sessions = config->max_sessions,
         .max_sessions_per_user = config->max_sessions_per_user,
     };
     gateway->attach = attach_new(&attach);
-    gateway->deliver = deliver_new(gateway->registry, config->max_message);
+    gateway->deliver = deliver_new(gateway->registry, gateway->feed, config->max_message);
     struct drain_settings drain = {
         .registry = gateway->registry,
         .router = gateway->router,
@@ -244,6 +274,7 @@ static bool build_server(struct gateway *gateway)
         .keepalive = gateway->keepalive,
         .attach = gateway->attach,
         .router = gateway->router,
+        .feed = gateway->feed,
         .http = &gateway->http,
         .address = config->listen,
         .port = config->port,
@@ -316,6 +347,8 @@ void gateway_free(struct gateway *gateway)
     broker_free(gateway->broker); /* answers what is pending, to nobody: the registry is empty */
     registry_free(gateway->registry);
     keepalive_free(gateway->keepalive);
+    cursors_free(gateway->cursors);
+    feed_free(gateway->feed);
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);

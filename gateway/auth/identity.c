@@ -1,10 +1,12 @@
 #include "auth/identity.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "message/parse.h"
 
 #define DEFAULT_DEVICE "default"
+#define EPOCH_MAX 64
 #define PAIR_PREFIX "pair:" /* of devices: reserved for pair sessions */
 
 enum parameter { USER, DEVICE, USER_A, USER_B, SINCE, EPOCH, ACK, PARAMETER_COUNT };
@@ -50,6 +52,14 @@ static bool collect(struct parameters *found, const struct text *parameters, siz
     return true;
 }
 
+static bool is_epoch(struct text epoch)
+{
+    for (size_t i = 0; i < epoch.len; i++)
+        if (!isalnum((unsigned char)epoch.at[i]))
+            return false;
+    return epoch.len <= EPOCH_MAX;
+}
+
 static bool check_user(struct text user, const char *name, struct identity_error *error,
                        struct builder *words)
 {
@@ -57,6 +67,27 @@ static bool check_user(struct text user, const char *name, struct identity_error
         return true;
     return refuse(error, words, "bad_request", name,
                   " must be 1 to 128 bytes of UTF-8 without control characters");
+}
+
+/* Where reading begins, and who says how far it came. */
+static bool read_position(struct identity *identity, const struct parameters *found,
+                          struct identity_error *error, struct builder *words)
+{
+    identity->has_since = found->given[SINCE];
+    if (found->given[SINCE] && !message_id_parse(found->values[SINCE], &identity->since))
+        return refuse(
+            error, words, "bad_request", "since",
+            " must be the id of a message, such as 1700000000000-0; or leave it out, to go "
+            "on where this device was");
+    identity->epoch = found->values[EPOCH];
+    if (found->given[EPOCH] && !is_epoch(identity->epoch))
+        return refuse(error, words, "bad_request", "epoch",
+                      " must be as a welcome gave it: letters and digits, at most 64");
+    identity->acks = found->given[ACK];
+    if (found->given[ACK] && !text_equal(found->values[ACK], TEXT("client")))
+        return refuse(error, words, "bad_request", "ack",
+                      " must be client; or leave it out, to be acknowledged by pongs");
+    return true;
 }
 
 static bool read_native(struct identity *identity, const struct parameters *found,
@@ -67,6 +98,8 @@ static bool read_native(struct identity *identity, const struct parameters *foun
     identity->users[0] = found->values[USER];
     identity->user_count = 1;
     identity->device = TEXT(DEFAULT_DEVICE);
+    if (!read_position(identity, found, error, words))
+        return false;
     if (!found->given[DEVICE])
         return true;
     identity->device = found->values[DEVICE];
@@ -84,6 +117,11 @@ static bool read_pair(struct identity *identity, const struct parameters *found,
 {
     struct builder device;
 
+    for (enum parameter i = SINCE; i <= ACK; i++)
+        if (found->given[i])
+            return refuse(error, words, "bad_request", names[i],
+                          " does not go with userA and userB: that session is acknowledged by its "
+                          "pongs");
     identity->pair = true;
     if (found->given[USER])
         return refuse(error, words, "bad_request", "user",
@@ -116,10 +154,6 @@ bool identity_read(struct identity *identity, const struct text *parameters, siz
     *identity = (struct identity){0};
     if (!collect(&found, parameters, count, error, words))
         return false;
-    for (enum parameter i = SINCE; i <= ACK; i++)
-        if (found.given[i])
-            return refuse(error, words, "unsupported", names[i],
-                          " is not supported by this version: connect without it");
     if (found.given[USER_A] || found.given[USER_B])
         return read_pair(identity, &found, error, words);
     if (found.given[USER])

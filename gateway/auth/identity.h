@@ -1,6 +1,6 @@
 /* auth/identity.h: from the parameters of an upgrade to who is connecting.
  *
- *     ?user=alice[&device=phone]     a native session
+ *     ?user=alice[&device=phone][&since=ID][&epoch=E][&ack=client]     a native session
  *     ?userA=a&userB=b               a pair session, the original contract: one of the two is
  *                                    enough, and equal ids are one identity */
 #pragma once
@@ -10,13 +10,18 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "message/id.h"
 
 struct identity {
     struct text users[2];
     size_t user_count;
     struct text device;
     bool pair;
-    char *storage; /* the device of a pair session, pair:A:B; NULL otherwise */
+    bool acks; /* ack=client */
+    bool has_since;
+    struct message_id since;
+    struct text epoch; /* empty: not given */
+    char *storage;     /* the device of a pair session, pair:A:B; NULL otherwise */
 };
 
 struct identity_error {

@@ -15,6 +15,9 @@
 #include "base/address.h"
 #include "base/log.h"
 
+/* What becomes of a message besides being pushed to who is connected: it is stored, or nothing. */
+enum delivery { DELIVERY_DURABLE, DELIVERY_LIVE };
+
 struct config {
     int port;     /* 0: the system picks one */
     char *listen; /* an address; never NULL after loading */
@@ -23,6 +26,7 @@ struct config {
     char *redis;        /* as given; read with redis_address_parse() */
     char *id;
     char *prefix;
+    enum delivery delivery;
     unsigned presence; /* 1: on; 0: off */
     size_t max_message;
     size_t max_frame;
@@ -31,6 +35,8 @@ struct config {
     unsigned max_sessions_per_user;
     unsigned mailbox_max;
     int64_t mailbox_ttl_ms;
+    int64_t ref_ttl_ms;
+    unsigned copies; /* 1: on; 0: off */
     size_t output_max;
     int64_t ping_ms;
     int64_t pong_timeout_ms;

@@ -25,9 +25,13 @@ struct builder;
     X(RECEIVED_BYTES, COUNTER, "parley_received_bytes_total", NULL,                                \
       "Payload bytes of frames from clients")                                                      \
     X(MESSAGES_RECEIVED, COUNTER, "parley_messages_received_total", NULL,                          \
-      "Messages from clients: accepted + refused + unknown")                                       \
+      "Messages from clients: accepted + repeated + refused + unknown")                            \
     X(MESSAGES_ACCEPTED, COUNTER, "parley_messages_accepted_total", "receiver",                    \
       "Messages stored and published, by whether some gateway had the receiver")                   \
+    X(MESSAGES_REPEATED, COUNTER, "parley_messages_repeated_total", NULL,                          \
+      "Messages that had been accepted before, under the same ref")                                \
+    X(COPIES, COUNTER, "parley_copies_total", "result",                                            \
+      "Copies of accepted messages for their senders, by what became of them")                     \
     X(MESSAGES_UNKNOWN, COUNTER, "parley_messages_unknown_total", NULL,                            \
       "Messages handed to Redis and not answered")                                                 \
     X(MESSAGES_REFUSED, COUNTER, "parley_messages_refused_total", "code",                          \
@@ -44,9 +48,19 @@ struct builder;
       "Frames about what had changed during an outage")                                            \
     X(PUBLISHED, COUNTER, "parley_published_total", "result",                                      \
       "What arrived on the channels of users, by what became of it")                               \
-    X(PUSHED, COUNTER, "parley_pushed_total", "result",                                            \
-      "Frames for sessions, by what became "                                                       \
-      "of them")                                                                                   \
+    X(OFFERED, COUNTER, "parley_offered_total", "by",                                              \
+      "Messages offered to a session: deliveries + output messages")                               \
+    X(DELIVERIES, COUNTER, "parley_deliveries_total", "result",                                    \
+      "What became of messages offered to a session")                                              \
+    X(OUTPUT_MESSAGES, GAUGE, "parley_output_messages", NULL, "Messages queued for sessions")      \
+    X(SIGNALS_DROPPED, COUNTER, "parley_signals_dropped_total", NULL,                              \
+      "Signals that a session had no room for")                                                    \
+    X(SESSIONS_SLOW, COUNTER, "parley_sessions_slow_total", NULL,                                  \
+      "Times that a session had no room for a message")                                            \
+    X(GAPS, COUNTER, "parley_gaps_total", NULL,                                                    \
+      "Times that a session missed messages that are not stored any more")                         \
+    X(ENTRIES_PASSED_OVER, COUNTER, "parley_mailbox_entries_passed_over_total", NULL,              \
+      "Entries of mailboxes that no client could read, as no gateway wrote them")                  \
     X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
     X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \
@@ -72,6 +86,10 @@ struct builder;
       "Sessions in the presence registry; one with two users counts twice")                        \
     X(REGISTRATIONS, COUNTER, "parley_registrations_total", "result",                              \
       "Sessions registered in Redis, or not, by what came of it")                                  \
+    X(CURSORS, COUNTER, "parley_cursors_total", "result",                                          \
+      "Cursors of devices handed to Redis, by what came of it")                                    \
+    X(CURSORS_PENDING, GAUGE, "parley_cursors_pending", NULL,                                      \
+      "Cursors of devices that are not written yet")                                               \
     X(INCARNATIONS_CLEANED, COUNTER, "parley_incarnations_cleaned_total", NULL,                    \
       "Dead or former gateways that this one cleaned up after")                                    \
     X(USERS_CLEANED, COUNTER, "parley_users_cleaned_total", NULL, "Users of those")                \

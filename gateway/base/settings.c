@@ -20,6 +20,7 @@
     .name = (name_), .kind = SETTING_##kind_, .offset = offsetof(struct config, member)
 
 static const char *const SWITCH_NAMES[] = {"off", "on", NULL};
+static const char *const DELIVERY_NAMES[] = {"durable", "live", NULL}; /* enum delivery */
 
 /* In the order of --help: listening, Redis, limits, mailboxes, timers, the process. */
 const struct setting SETTINGS[] = {
@@ -36,6 +37,8 @@ const struct setting SETTINGS[] = {
      .help = "this gateway's name in Redis and the log; without it, the host name"},
     {SETTING("prefix", NAME, prefix), .fallback = "parley",
      .help = "what the names of all keys and channels in Redis begin with"},
+    {SETTING("delivery", CHOICE, delivery), .fallback = "durable", .choices = DELIVERY_NAMES,
+     .help = "whether messages are stored in mailboxes, or only pushed to who is connected"},
     {SETTING("presence", CHOICE, presence), .fallback = "on", .choices = SWITCH_NAMES,
      .help = "whether clients are told who is online"},
     {SETTING("max-message", SIZE, max_message), .fallback = "64KiB", .min = KIB, .max = 16 * MIB,
@@ -55,6 +58,10 @@ const struct setting SETTINGS[] = {
     {SETTING("mailbox-ttl", DURATION, mailbox_ttl_ms), .fallback = "30d", .min = SECOND,
      .max = 3650 * DAY, .zero = "no expiry",
      .help = "how long a mailbox is kept after its last message"},
+    {SETTING("ref-ttl", DURATION, ref_ttl_ms), .fallback = "1h", .min = SECOND, .max = 365 * DAY,
+     .help = "how long a message that is sent again with its ref is known"},
+    {SETTING("copies", CHOICE, copies), .fallback = "on", .choices = SWITCH_NAMES,
+     .help = "whether what a user sends is kept in the user's own mailbox too"},
     {SETTING("ping", DURATION, ping_ms), .fallback = "25s", .min = SECOND / 10, .max = HOUR,
      .zero = "off", .help = "how often each connection is pinged"},
     {SETTING("pong-timeout", DURATION, pong_timeout_ms), .fallback = "10s", .min = SECOND / 10,

@@ -10,6 +10,7 @@
 #include "broker/beat.h"
 #include "broker/command.h"
 #include "broker/connection.h"
+#include "broker/epoch.h"
 #include "broker/internal.h"
 #include "broker/reaper.h"
 #include "broker/roster.h"
@@ -23,6 +24,7 @@ struct broker {
     struct scripts *scripts;
     struct subscriptions *subscriptions;
     struct schema *schema;
+    struct epoch *epoch;
     struct lease *lease;
     struct beat *beat;
     struct presence_calls *presence_calls;
@@ -63,6 +65,11 @@ struct text broker_incarnation(const struct broker *broker)
     return lease_incarnation(broker->lease);
 }
 
+struct text broker_epoch(const struct broker *broker)
+{
+    return epoch_text(broker->epoch);
+}
+
 /* ---- Up and down ---- */
 
 static void update(void *arg)
@@ -89,6 +96,7 @@ static void on_greet(void *arg)
     struct broker *broker = arg;
     scripts_load_all(broker->scripts);
     schema_check(broker->schema);
+    epoch_ask(broker->epoch);
 }
 
 static void on_usable(void *arg)
@@ -203,7 +211,9 @@ void broker_append_trouble(const struct broker *broker, struct builder *out)
     } else if (found.len > 0) {
         builder_append_string(out, "the schema in Redis is \"");
         builder_append(out, text_is_utf8(found) ? found : TEXT("not UTF-8"));
-        builder_append_string(out, "\", and this gateway needs \"" SCHEMA "\"");
+        builder_append_string(out, "\", and this gateway needs \"");
+        builder_append_string(out, broker->settings.schema);
+        builder_append_char(out, '"');
     } else if (!broker->commands_usable) {
         builder_append_string(out, "not connected to Redis");
     } else if (!subscriptions_are_renewed(broker->subscriptions)) {
@@ -255,7 +265,8 @@ struct broker *broker_new(struct loop *loop, const struct broker_settings *setti
     broker->scripts = scripts_new();
     broker->commands = connection_new(loop, &commands);
     scripts_set_connection(broker->scripts, broker->commands);
-    broker->schema = schema_new(settings->keys, broker->commands);
+    broker->schema = schema_new(settings->keys, settings->schema, broker->commands);
+    broker->epoch = epoch_new(broker->commands);
     broker->lease =
         lease_new(loop, settings->keys, broker->scripts, settings->id, on_lease, broker);
     const struct presence_calls_settings presence = {
@@ -364,6 +375,7 @@ void broker_free(struct broker *broker)
     beat_free(broker->beat);
     lease_free(broker->lease);
     schema_free(broker->schema);
+    epoch_free(broker->epoch);
     scripts_free(broker->scripts);
     timer_free(broker->stop_timer);
     free(broker);

@@ -64,6 +64,7 @@ struct broker_bounds {
 struct broker_settings {
     const struct redis_address *address; /* outlives the broker */
     const struct keys *keys;             /* outlives the broker */
+    const char *schema;                  /* of keys.h; outlives the broker */
     struct text id;                      /* copied; begins the name of each incarnation */
     bool tell_presence;                  /* to who watches a user, on this or another gateway */
     int64_t seen_ttl_ms;        /* for how long it is known when a user left; 0: for ever */
@@ -88,6 +89,10 @@ void broker_append_trouble(const struct broker *broker, struct builder *out);
 /* This gateway's name in Redis; another one when its lease was gone, or its connection for commands
  * lost. Valid for this turn of the loop: copy it to keep it. */
 struct text broker_incarnation(const struct broker *broker);
+
+/* In which epoch Redis is (epoch.h): another one after a fail-over, and after each start. Hex
+ * digits; empty until known, or where Redis does not tell. Valid for this turn of the loop. */
+struct text broker_epoch(const struct broker *broker);
 
 /* Closes the connections in order: what was handed over is written out first, UNSUBSCRIBE
  * included, and answered; who is still registered is unregistered; the last command gives the lease

@@ -71,6 +71,21 @@ void keys_mailbox(const struct keys *keys, struct text user, struct builder *out
     append_of_user(keys, "mailbox", user, out);
 }
 
+void keys_cursor(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "cursor", user, out);
+}
+
+void keys_ref(const struct keys *keys, struct text receiver, struct text sender, struct text ref,
+              struct builder *out)
+{
+    append_of_user(keys, "ref", receiver, out);
+    builder_append_char(out, ':');
+    builder_append_key_part(out, sender);
+    builder_append_char(out, ':');
+    builder_append_key_part(out, ref);
+}
+
 void keys_presence(const struct keys *keys, struct text user, struct builder *out)
 {
     append_of_user(keys, "presence", user, out);
@@ -104,6 +119,11 @@ void keys_schema(const struct keys *keys, struct builder *out)
 {
     builder_append_string(out, keys->prefix);
     builder_append_string(out, ":schema");
+}
+
+bool keys_is_schema(const char *found)
+{
+    return strcmp(found, SCHEMA_DURABLE) == 0 || strcmp(found, SCHEMA_LIVE) == 0;
 }
 
 static bool user_behind(struct text front, struct text channel, struct builder *out)

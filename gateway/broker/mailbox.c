@@ -13,17 +13,50 @@ struct accept {
     void *arg;
 };
 
-/* The two elements that scripts/accept.lua answers. */
+/* What scripts/accept.lua is given and no text of the message is, one behind the other. */
+enum name {
+    NAME_MAILBOX,
+    NAME_CHANNEL,
+    NAME_REF_KEY, /* this and the next are empty without a ref */
+    NAME_REF_JSON,
+    NAME_OWN_MAILBOX, /* this and the next are empty without a copy */
+    NAME_OWN_CHANNEL,
+    NAME_COUNT
+};
+struct names {
+    struct builder bytes;
+    size_t ends[NAME_COUNT];
+};
+
+static struct text text_of_reply(const struct redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING ? (struct text){reply->str, reply->len}
+                                             : (struct text){0};
+}
+
+static bool read_verdict(struct text word, enum mailbox_verdict *verdict)
+{
+    static const struct text WORDS[] = {TEXT("stored"), TEXT("repeated"), TEXT("conflict")};
+    const size_t count = sizeof(WORDS) / sizeof(*WORDS);
+    size_t at = 0;
+
+    while (at < count && !text_equal(word, WORDS[at]))
+        at++;
+    *verdict = (enum mailbox_verdict)at;
+    return at < count;
+}
+
+/* The elements that scripts/accept.lua answers. */
 static bool read_answer(const struct redisReply *reply, struct mailbox_accepted *accepted)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
+        !read_verdict(text_of_reply(reply->element[0]), &accepted->verdict) ||
+        reply->element[2]->type != REDIS_REPLY_INTEGER)
         return false;
-    const struct redisReply *id = reply->element[0];
-    const struct redisReply *subscribers = reply->element[1];
-    if (id->type != REDIS_REPLY_STRING || subscribers->type != REDIS_REPLY_INTEGER)
-        return false;
-    accepted->subscribers = subscribers->integer;
-    return message_id_parse((struct text){id->str, id->len}, &accepted->id);
+    accepted->subscribers = reply->element[2]->integer;
+    if (reply->elements > 3)
+        accepted->copy_refusal = text_of_reply(reply->element[3]);
+    return message_id_parse(text_of_reply(reply->element[1]), &accepted->id);
 }
 
 static void on_accepted(void *arg, enum broker_outcome outcome, const struct redisReply *reply)
@@ -39,35 +72,75 @@ static void on_accepted(void *arg, enum broker_outcome outcome, const struct red
     free(accept);
 }
 
-void mailbox_accept(struct broker *broker, const struct mailbox_message *message,
-                    unsigned max_entries, int64_t ttl_ms, mailbox_accepted_cb *done, void *arg)
+static void append_names(struct names *names, const struct keys *keys,
+                         const struct mailbox_message *message)
 {
-    const struct keys *keys = broker_keys(broker);
-    struct builder names; /* the mailbox and the channel, one behind the other */
+    struct builder *bytes = &names->bytes;
+
+    keys_mailbox(keys, message->receiver, bytes);
+    names->ends[NAME_MAILBOX] = bytes->len;
+    keys_user_channel(keys, message->receiver, bytes);
+    names->ends[NAME_CHANNEL] = bytes->len;
+    if (message->ref.len > 0)
+        keys_ref(keys, message->receiver, message->sender, message->ref, bytes);
+    names->ends[NAME_REF_KEY] = bytes->len;
+    if (message->ref.len > 0)
+        builder_append_json(bytes, message->ref);
+    names->ends[NAME_REF_JSON] = bytes->len;
+    if (message->copy)
+        keys_mailbox(keys, message->sender, bytes);
+    names->ends[NAME_OWN_MAILBOX] = bytes->len;
+    if (message->copy)
+        keys_user_channel(keys, message->sender, bytes);
+    names->ends[NAME_OWN_CHANNEL] = bytes->len;
+}
+
+static struct text name_at(const struct names *names, enum name name)
+{
+    size_t begin = name == 0 ? 0 : names->ends[name - 1];
+
+    return (struct text){names->bytes.data + begin, names->ends[name] - begin};
+}
+
+void mailbox_accept(struct broker *broker, const struct mailbox_message *message,
+                    const struct mailbox_bounds *bounds, mailbox_accepted_cb *done, void *arg)
+{
+    struct names names;
+    struct text args[SCRIPT_MAX_ARGS];
+    size_t count = 0;
     char max_text[24];
     char ttl_text[24];
+    char ref_ttl_text[24];
 
-    builder_init(&names, SIZE_MAX);
-    keys_mailbox(keys, message->receiver, &names);
-    size_t mailbox_len = names.len;
-    keys_user_channel(keys, message->receiver, &names);
-    snprintf(max_text, sizeof(max_text), "%u", max_entries);
-    snprintf(ttl_text, sizeof(ttl_text), "%lld", (long long)ttl_ms);
-    const struct text args[] = {
-        {names.data, mailbox_len},
-        {names.data + mailbox_len, names.len - mailbox_len},
-        message->body,
-        message->sender,
-        message->gateway,
-        message->session,
-        text_of(max_text),
-        text_of(ttl_text),
-    };
+    builder_init(&names.bytes, SIZE_MAX);
+    append_names(&names, broker_keys(broker), message);
+    snprintf(max_text, sizeof(max_text), "%u", bounds->max_entries);
+    snprintf(ttl_text, sizeof(ttl_text), "%lld", (long long)bounds->ttl_ms);
+    snprintf(ref_ttl_text, sizeof(ref_ttl_text), "%lld", (long long)bounds->ref_ttl_ms);
+
+    args[count++] = name_at(&names, NAME_MAILBOX);
+    if (message->ref.len > 0)
+        args[count++] = name_at(&names, NAME_REF_KEY);
+    if (message->copy)
+        args[count++] = name_at(&names, NAME_OWN_MAILBOX);
+    size_t key_count = count;
+    args[count++] = name_at(&names, NAME_CHANNEL);
+    args[count++] = message->body;
+    args[count++] = message->sender;
+    args[count++] = message->gateway;
+    args[count++] = message->session;
+    args[count++] = text_of(max_text);
+    args[count++] = text_of(ttl_text);
+    args[count++] = name_at(&names, NAME_REF_JSON);
+    args[count++] = text_of(ref_ttl_text);
+    if (message->copy) {
+        args[count++] = message->receiver;
+        args[count++] = name_at(&names, NAME_OWN_CHANNEL);
+    }
 
     struct accept *accept = memory_alloc(sizeof(*accept));
     accept->done = done;
     accept->arg = arg;
-    scripts_run(broker_scripts(broker), SCRIPT_ACCEPT, args, 1, sizeof(args) / sizeof(*args),
-                on_accepted, accept);
-    builder_clear(&names);
+    scripts_run(broker_scripts(broker), SCRIPT_ACCEPT, args, key_count, count, on_accepted, accept);
+    builder_clear(&names.bytes);
 }

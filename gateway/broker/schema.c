@@ -11,15 +11,18 @@
 
 struct schema {
     struct connection *connection;
+    struct text wanted;
     struct builder key;
     struct builder found; /* empty while ours holds */
 };
 
-struct schema *schema_new(const struct keys *keys, struct connection *connection)
+struct schema *schema_new(const struct keys *keys, const char *wanted,
+                          struct connection *connection)
 {
     struct schema *schema = memory_alloc(sizeof(*schema));
 
     schema->connection = connection;
+    schema->wanted = text_of(wanted);
     builder_init(&schema->key, SIZE_MAX);
     keys_schema(keys, &schema->key);
     builder_init(&schema->found, FOUND_MAX);
@@ -43,7 +46,7 @@ static void reject(struct schema *schema, struct text found)
         builder_reset(&schema->found);
         builder_append(&schema->found, found);
         log_error("schema_mismatch", LOG_TEXT("key", builder_text(&schema->key)),
-                  LOG_TEXT("found", found), LOG_STRING("wanted", SCHEMA));
+                  LOG_TEXT("found", found), LOG_TEXT("wanted", schema->wanted));
     }
     connection_reset(schema->connection, "the schema in Redis is another");
 }
@@ -57,7 +60,7 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
         return;
     if (reply->type != REDIS_REPLY_STRING)
         reject(schema, (struct text){0});
-    else if (text_equal((struct text){reply->str, reply->len}, TEXT(SCHEMA)))
+    else if (text_equal((struct text){reply->str, reply->len}, schema->wanted))
         builder_reset(&schema->found);
     else
         reject(schema, (struct text){reply->str, reply->len});
@@ -70,7 +73,7 @@ void schema_check(struct schema *schema)
                                 {(const char *)schema_lua, SCHEMA_LUA_SIZE},
                                 TEXT("1"),
                                 builder_text(&schema->key),
-                                TEXT(SCHEMA)};
+                                schema->wanted};
 
     connection_command(schema->connection, args, sizeof(args) / sizeof(*args), on_answer, schema);
 }

@@ -11,8 +11,9 @@
 
 struct schema;
 
-/* `keys` and `connection` outlive it. Never NULL. */
-struct schema *schema_new(const struct keys *keys, struct connection *connection);
+/* `wanted` is ours; all three outlive it. Never NULL. */
+struct schema *schema_new(const struct keys *keys, const char *wanted,
+                          struct connection *connection);
 /* After the connection, which still tells it of what was pending; NULL is allowed. */
 void schema_free(struct schema *schema);
 

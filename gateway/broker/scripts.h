@@ -10,14 +10,17 @@
 
 enum script_name {
     SCRIPT_ACCEPT,
+    SCRIPT_CURSOR,
     SCRIPT_ENLIST,
+    SCRIPT_LIVE,
+    SCRIPT_PAGE,
     SCRIPT_PRESENCE,
     SCRIPT_REAP,
     SCRIPT_RENEW,
     SCRIPT_COUNT
 };
 
-#define SCRIPT_MAX_ARGS 13 /* keys and arguments of one call */
+#define SCRIPT_MAX_ARGS 68 /* keys and arguments of one call */
 
 struct scripts;
 

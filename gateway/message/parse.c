@@ -376,6 +376,9 @@ static void add_request(struct parser *parser, const struct element *element)
     case REQUEST_UNWATCH:
         read_users(slot, &element->members[MEMBER_USERS]);
         return;
+    case REQUEST_ACK:
+        read_id(slot, &element->members[MEMBER_ID]);
+        return;
     default:
         return; /* nothing more of it is read */
     }

@@ -44,7 +44,7 @@ struct request {
     struct text content;    /* the value's bytes as they were sent */
     struct text ref;        /* decoded; meaningful when has_ref */
     bool has_ref;
-    struct text id; /* of a signal, decoded; empty when there is none */
+    struct text id; /* of a signal or an ack, decoded; empty when there is none */
     /* About presence: who is asked for, decoded, in the order of the frame, each once. */
     const struct text *users;
     size_t user_count;

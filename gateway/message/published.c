@@ -27,6 +27,32 @@ static bool take_message_head(struct text *rest, struct message_id *id)
     return text_equal(text_split(rest, ','), text_split(&id_text, '-'));
 }
 
+/* What stands in front of the sender of a copy, as accept.lua and write_copy() write it. False when
+ * it is something else; nothing is taken when it is no copy. */
+static bool take_copy(struct text *rest, struct published *published)
+{
+    struct message_id sent;
+
+    if (!take(rest, TEXT("\"copy\":{\"id\":\"")))
+        return true;
+    if (!message_id_parse(text_split(rest, '"'), &sent) || !take(rest, TEXT(",\"session\":\"")))
+        return false;
+    published->is_copy = true;
+    published->session = text_split(rest, '"');
+    if (published->session.len != PUBLISHED_SESSION_LEN)
+        return false;
+    if (take(rest, TEXT(",\"ref\":\""))) {
+        while (rest->len > 1 && *rest->at != '"') { /* an escape's second byte is no end */
+            size_t width = *rest->at == '\\' ? 2 : 1;
+            rest->at += width;
+            rest->len -= width;
+        }
+        if (!take(rest, TEXT("\"")))
+            return false;
+    }
+    return take(rest, TEXT("},"));
+}
+
 static bool take_signal_head(struct text *rest)
 {
     return take(rest, TEXT("{\"type\":\"typing\",")) ||
@@ -36,17 +62,18 @@ static bool take_signal_head(struct text *rest)
 struct published parse_published(struct text bytes)
 {
     static const struct text SENDER = TEXT("\"sender\":\"");
-    struct message_id id = {0, 0};
+    struct published published = {.kind = PUBLISHED_MESSAGE};
     struct text message = bytes;
     struct text signal = bytes;
 
     if (bytes.len > 0 && bytes.at[bytes.len - 1] == '}') {
-        if (take_message_head(&message, &id) && text_starts_with(message, SENDER))
-            return (struct published){PUBLISHED_MESSAGE, id};
+        if (take_message_head(&message, &published.id) && take_copy(&message, &published) &&
+            text_starts_with(message, SENDER))
+            return published;
         if (take_signal_head(&signal) && text_starts_with(signal, SENDER))
-            return (struct published){PUBLISHED_SIGNAL, {0, 0}};
+            return (struct published){.kind = PUBLISHED_SIGNAL};
     }
-    return (struct published){PUBLISHED_FOREIGN, {0, 0}};
+    return (struct published){.kind = PUBLISHED_FOREIGN};
 }
 
 static bool is_json_of(struct text json, struct text user)

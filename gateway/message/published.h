@@ -9,9 +9,12 @@
 
 /* What a gateway itself published, read by position, without parsing. */
 enum published_kind { PUBLISHED_MESSAGE, PUBLISHED_SIGNAL, PUBLISHED_FOREIGN };
+#define PUBLISHED_SESSION_LEN 16 /* hexadecimal digits of a session's name */
 struct published {
     enum published_kind kind;
     struct message_id id; /* of a message; 0-0 otherwise */
+    bool is_copy;         /* of what the user of the channel sent */
+    struct text session;  /* of a copy: which sent it and is not to get it; points into the bytes */
 };
 struct published parse_published(struct text bytes);
 

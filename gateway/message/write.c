@@ -43,6 +43,37 @@ void write_message_body(struct builder *out, struct text sender, struct text rec
     builder_append_char(out, '}');
 }
 
+static void append_id(struct builder *out, struct message_id id)
+{
+    char text[MESSAGE_ID_TEXT_MAX];
+
+    builder_append_char(out, '"');
+    builder_append(out, message_id_format(id, text));
+    builder_append_char(out, '"');
+}
+
+void write_message(struct builder *out, struct message_id id, struct text body)
+{
+    builder_append(out, TEXT("{\"type\":\"message\",\"id\":"));
+    append_id(out, id);
+    builder_append(out, TEXT(",\"ts\":"));
+    builder_append_number(out, id.ms);
+    builder_append_char(out, ',');
+    builder_append(out, body);
+}
+
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body)
+{
+    write_message(out, id, TEXT("\"copy\":{\"id\":"));
+    append_id(out, sent);
+    append_member(out, ",\"session\":", session);
+    if (ref.len > 0)
+        append_member(out, ",\"ref\":", ref);
+    builder_append(out, TEXT("},"));
+    builder_append(out, body);
+}
+
 static const char *signal_name(enum request_type type)
 {
     if (type == REQUEST_TYPING)
@@ -67,12 +98,10 @@ void write_signal(struct builder *out, enum request_type type, struct text sende
 
 void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online)
 {
-    char id_text[MESSAGE_ID_TEXT_MAX];
-
     append_member(out, "{\"type\":\"sent\",\"ref\":", ref);
-    builder_append(out, TEXT(",\"id\":\""));
-    builder_append(out, message_id_format(id, id_text));
-    builder_append(out, TEXT("\",\"ts\":"));
+    builder_append(out, TEXT(",\"id\":"));
+    append_id(out, id);
+    builder_append(out, TEXT(",\"ts\":"));
     builder_append_number(out, id.ms);
     if (online != NULL)
         builder_append(out, *online ? TEXT(",\"online\":true") : TEXT(",\"online\":false"));
@@ -100,17 +129,28 @@ void write_presence(struct builder *out, const struct user_presence *users, size
     builder_append_char(out, '}');
 }
 
-void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
-                   struct text gateway)
+void write_welcome(struct builder *out, const struct welcome *welcome)
 {
+    char last[MESSAGE_ID_TEXT_MAX];
     cJSON *object = cJSON_CreateObject();
 
     add_text(object, "type", TEXT("welcome"));
-    add_text(object, "user", user);
-    add_text(object, "device", device);
-    add_text(object, "session", session);
-    add_text(object, "gateway", gateway);
+    add_text(object, "user", welcome->user);
+    add_text(object, "device", welcome->device);
+    add_text(object, "session", welcome->session);
+    add_text(object, "gateway", welcome->gateway);
+    add_text(object, "last", message_id_format(welcome->last, last));
+    cJSON_AddBoolToObject(object, "gap", welcome->gap);
+    cJSON_AddBoolToObject(object, "reset", welcome->reset);
+    add_text(object, "epoch", welcome->epoch);
     append_object(out, object);
+}
+
+void write_gap(struct builder *out, struct message_id last, bool reset)
+{
+    builder_append(out, TEXT("{\"type\":\"gap\",\"last\":"));
+    append_id(out, last);
+    builder_append(out, reset ? TEXT(",\"reset\":true}") : TEXT(",\"reset\":false}"));
 }
 
 void write_pong(struct builder *out, bool has_ref, struct text ref)

@@ -18,6 +18,15 @@
 void write_message_body(struct builder *out, struct text sender, struct text receiver,
                         struct text content);
 
+/* The whole message: its head and its body. */
+void write_message(struct builder *out, struct message_id id, struct text body);
+
+/* The whole frame for the sender's other sessions, as accept.lua publishes it: behind the head
+ * `"copy":{"id":…,"session":…[,"ref":…]},`, then the body. `sent` is the message's own id, `ref`
+ * may be empty. */
+void write_copy(struct builder *out, struct message_id id, struct message_id sent,
+                struct text session, struct text ref, struct text body);
+
 /* {"type":"typing"|"delivered"|"read","sender","receiver"[,"id"]}; id may be empty. */
 void write_signal(struct builder *out, enum request_type type, struct text sender,
                   struct text receiver, struct text id);
@@ -40,9 +49,22 @@ struct user_presence {
 void write_presence(struct builder *out, const struct user_presence *users, size_t count,
                     bool has_ref, struct text ref);
 
-/* {"type":"welcome","user","device","session","gateway"} */
-void write_welcome(struct builder *out, struct text user, struct text device, struct text session,
-                   struct text gateway);
+struct welcome {
+    struct text user;
+    struct text device;
+    struct text session;
+    struct text gateway;
+    struct message_id last; /* of the mailbox when reading began; 0-0: none */
+    bool gap;
+    bool reset;
+    struct text epoch;
+};
+
+/* {"type":"welcome","user","device","session","gateway","last","gap","reset","epoch"} */
+void write_welcome(struct builder *out, const struct welcome *welcome);
+
+/* {"type":"gap","last","reset"} */
+void write_gap(struct builder *out, struct message_id last, bool reset);
 
 /* {"type":"pong"[,"ref"]} */
 void write_pong(struct builder *out, bool has_ref, struct text ref);

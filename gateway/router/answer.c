@@ -4,15 +4,22 @@
 #include "base/metrics.h"
 #include "message/write.h"
 
+#define GAP_MAX 128    /* bytes of a frame */
 #define ERROR_MAX 4096 /* bytes of a frame: a message and a ref, all escaped */
+
+void answer_close_slow(struct session *session)
+{
+    if (session_state(session) == SESSION_CLOSING)
+        return;
+    log_repeated(LOG_LEVEL_WARN, "slow_session_closed", LOG_TEXT("user", session_user(session, 0)),
+                 LOG_TEXT("session", session_name(session)));
+    session_close(session, CLOSE_SLOW);
+}
 
 void answer_push(struct session *session, struct buffer *frame)
 {
-    if (session_state(session) == SESSION_CLOSING || session_push(session, frame, 0))
-        return;
-    log_repeated(LOG_LEVEL_WARN, "session_slow", LOG_TEXT("user", session_user(session, 0)),
-                 LOG_TEXT("session", session_name(session)));
-    session_close(session, CLOSE_SLOW);
+    if (!session_push(session, frame))
+        answer_close_slow(session);
 }
 
 void answer_push_built(struct session *session, struct builder *frame)
@@ -28,6 +35,21 @@ static void log_pair_error(const struct session *session, enum error_code code, 
     log_repeated(LOG_LEVEL_WARN, "bad_frame", LOG_STRING("code", error_code_name(code)),
                  LOG_TEXT("user_a", session_user(session, 0)),
                  LOG_TEXT("user_b", session_other_user(session)), LOG_TEXT("why", message));
+}
+
+void answer_gap(struct session *session, struct message_id last, bool reset)
+{
+    struct builder frame;
+
+    metrics_add(METRIC_GAPS, 1);
+    log_repeated(LOG_LEVEL_WARN, "session_gap", LOG_TEXT("user", session_user(session, 0)),
+                 LOG_TEXT("device", session_device(session)), LOG_NUMBER("reset", reset));
+    if (session_is_pair(session))
+        return;
+    builder_init(&frame, GAP_MAX);
+    write_gap(&frame, last, reset);
+    answer_push_built(session, &frame);
+    builder_clear(&frame);
 }
 
 void answer_error(struct session *session, enum error_code code, struct text message, bool has_ref,

@@ -5,8 +5,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "message/write.h"
+#include "router/answer.h"
 
-#define WELCOME_MAX 4096 /* a user, a device and two names, all escaped */
+#define WELCOME_MAX 4096 /* a user, a device and three names, all escaped */
 
 struct attach {
     struct attach_settings settings;
@@ -45,37 +46,44 @@ const char *attach_refusal(const struct attach *attach)
 }
 
 /* Pair sessions get no welcome: the tutorial's clients know only messages. */
-static void welcome(struct attach *attach, struct session *session)
+static void welcome(struct attach *attach, struct session *session, const struct feed_start *start)
 {
+    const struct welcome welcome = {
+        .user = session_user(session, 0),
+        .device = session_device(session),
+        .session = session_name(session),
+        .gateway = broker_incarnation(attach->settings.broker),
+        .last = start->last,
+        .gap = start->gap,
+        .reset = start->reset,
+        .epoch = broker_epoch(attach->settings.broker),
+    };
     struct builder frame;
-    struct buffer *bytes;
 
     if (session_is_pair(session))
         return;
     builder_init(&frame, WELCOME_MAX);
-    write_welcome(&frame, session_user(session, 0), session_device(session), session_name(session),
-                  broker_incarnation(attach->settings.broker));
-    bytes = builder_to_buffer(&frame);
-    if (!session_push(session, bytes, 0))
-        session_close(session, CLOSE_SLOW);
-    buffer_unref(bytes);
+    write_welcome(&frame, &welcome);
+    answer_push_built(session, &frame);
     builder_clear(&frame);
 }
 
-static void go_live_when_ready(void *arg, struct session *session)
+void attach_started(struct attach *attach, struct session *session, const struct feed_start *start)
 {
-    struct attach *attach = arg;
-
-    if (session_state(session) != SESSION_OPENING)
-        return;
-    for (size_t i = 0; i < session_user_count(session); i++)
-        if (!broker_is_subscribed(attach->settings.broker, BROKER_USER, session_user(session, i)) ||
-            !broker_is_registered(attach->settings.broker, session_user(session, i),
-                                  session_number(session)))
-            return;
     session_set_live(session);
-    welcome(attach, session);
+    welcome(attach, session, start);
     router_release(attach->settings.router, session);
+}
+
+static bool is_confirmed(const struct attach *attach, const struct session *session)
+{
+    struct broker *broker = attach->settings.broker;
+
+    for (size_t i = 0; i < session_user_count(session); i++)
+        if (!broker_is_subscribed(broker, BROKER_USER, session_user(session, i)) ||
+            !broker_is_registered(broker, session_user(session, i), session_number(session)))
+            return false;
+    return true;
 }
 
 struct session *attach_open(struct attach *attach, const struct session_identity *identity,
@@ -85,6 +93,7 @@ struct session *attach_open(struct attach *attach, const struct session_identity
     struct session *session =
         registry_open(attach->settings.registry, identity, transport, connection);
 
+    feed_open(attach->settings.feed, session, identity);
     for (size_t i = 0; i < session_user_count(session); i++)
         broker_register(broker, &(struct broker_session){
                                     .user = session_user(session, i),
@@ -98,6 +107,7 @@ struct session *attach_open(struct attach *attach, const struct session_identity
 
 void attach_left(struct attach *attach, struct session *session)
 {
+    feed_left(attach->settings.feed, session);
     for (size_t i = 0; i < session_user_count(session); i++)
         broker_unregister(attach->settings.broker, session_user(session, i),
                           session_number(session));
@@ -110,7 +120,8 @@ void attach_registered(struct attach *attach, struct text user, uint64_t number,
     if (session == NULL)
         return;
     if (admitted) {
-        go_live_when_ready(attach, session);
+        if (session_state(session) == SESSION_OPENING && is_confirmed(attach, session))
+            feed_begin(attach->settings.feed, session);
         return;
     }
     log_repeated(LOG_LEVEL_WARN, "too_many_sessions", LOG_TEXT("user", user),
@@ -118,9 +129,18 @@ void attach_registered(struct attach *attach, struct text user, uint64_t number,
     session_close(session, CLOSE_TOO_MANY_SESSIONS);
 }
 
+/* A channel that was made anew has missed something: also who is LIVE reads its mailbox. */
+static void begin_when_confirmed(void *arg, struct session *session)
+{
+    struct attach *attach = arg;
+
+    if (session_state(session) != SESSION_OPENING || is_confirmed(attach, session))
+        feed_begin(attach->settings.feed, session);
+}
+
 void attach_subscribed(struct attach *attach, struct text user)
 {
-    registry_each_of_user(attach->settings.registry, user, go_live_when_ready, attach);
+    registry_each_of_user(attach->settings.registry, user, begin_when_confirmed, attach);
 }
 
 static void release(void *arg, struct session *session)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "router/feed.h"
 #include "router/router.h"
 #include "session/registry.h"
 
@@ -11,6 +12,7 @@ struct attach_settings {
     struct broker *broker;          /* outlives it */
     struct registry *registry;      /* outlives it */
     struct router *router;          /* outlives it */
+    struct feed *feed;              /* outlives it */
     unsigned max_sessions;          /* on this gateway; 0: no limit */
     unsigned max_sessions_per_user; /* on all gateways; 0: no limit */
 };
@@ -30,10 +32,13 @@ struct session *attach_open(struct attach *attach, const struct session_identity
                             const struct session_transport *transport, void *connection);
 
 /* Redis confirmed this user's channel, or registered this session: who waited for it, and now for
- * nothing else, is LIVE, and welcomed. Not `admitted`, over the user's limit: the session is
+ * nothing else, is fed (router/feed.h). Not `admitted`, over the user's limit: the session is
  * CLOSING with CLOSE_TOO_MANY_SESSIONS. */
 void attach_subscribed(struct attach *attach, struct text user);
 void attach_registered(struct attach *attach, struct text user, uint64_t number, bool admitted);
+
+/* The session's mailbox begins to be read: it is LIVE, and welcome. For feed_settings. */
+void attach_started(struct attach *attach, struct session *session, const struct feed_start *start);
 
 /* The session leaves its users' lists: it is registered no more. */
 void attach_left(struct attach *attach, struct session *session);

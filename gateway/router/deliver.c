@@ -11,29 +11,29 @@
 enum published_result { RESULT_MESSAGE, RESULT_SIGNAL, RESULT_FOREIGN, RESULT_DROPPED };
 static const char *const published_results[] = {"message", "signal", "foreign", "dropped"};
 
-enum pushed_result { PUSHED_QUEUED, PUSHED_SLOW, PUSHED_SIGNAL_DROPPED };
-static const char *const pushed_results[] = {"queued", "slow", "signal_dropped"};
-
 struct deliver {
     struct registry *registry;
+    struct feed *feed;
     size_t max_frame;
 };
 
 /* One frame on its way to the sessions of one user. */
 struct delivery {
+    struct feed *feed;
+    struct text user;
     struct buffer *frame;
     bool is_message;
-    uint64_t ts_ms;
+    struct published published;
 };
 
-struct deliver *deliver_new(struct registry *registry, size_t max_message)
+struct deliver *deliver_new(struct registry *registry, struct feed *feed, size_t max_message)
 {
     struct deliver *deliver = memory_alloc(sizeof(*deliver));
 
     deliver->registry = registry;
+    deliver->feed = feed;
     deliver->max_frame = max_message + HEAD_ROOM;
     metrics_label_values(METRIC_PUBLISHED, published_results, 4);
-    metrics_label_values(METRIC_PUSHED, pushed_results, 3);
     return deliver;
 }
 
@@ -42,24 +42,23 @@ void deliver_free(struct deliver *deliver)
     free(deliver);
 }
 
+/* The tutorial's clients know no signals; what an older subscription brings is from before an
+ * OPENING session; and a signal may be for the other sessions only. */
+static bool wants_signal(const struct session *session, const struct delivery *delivery)
+{
+    return !session_is_pair(session) && session_state(session) == SESSION_LIVE &&
+           !text_equal(delivery->published.session, session_name(session));
+}
+
 static void push(void *arg, struct session *session)
 {
     const struct delivery *delivery = arg;
 
-    if (!delivery->is_message && session_is_pair(session))
-        return; /* the tutorial's clients know no signals */
-    if (session_state(session) == SESSION_OPENING && !session_is_pair(session))
-        return; /* what an older subscription brings is from before this session */
-    if (session_push(session, delivery->frame, delivery->ts_ms)) {
-        metrics_add_labelled(METRIC_PUSHED, PUSHED_QUEUED, 1);
-    } else if (!delivery->is_message) {
-        metrics_add_labelled(METRIC_PUSHED, PUSHED_SIGNAL_DROPPED, 1);
-    } else {
-        metrics_add_labelled(METRIC_PUSHED, PUSHED_SLOW, 1);
-        log_repeated(LOG_LEVEL_WARN, "session_slow", LOG_TEXT("user", session_user(session, 0)),
-                     LOG_TEXT("session", session_name(session)));
-        session_close(session, CLOSE_SLOW);
-    }
+    if (delivery->is_message)
+        feed_push(delivery->feed, session, !text_equal(session_user(session, 0), delivery->user),
+                  delivery->frame, &delivery->published);
+    else if (wants_signal(session, delivery) && !session_push_signal(session, delivery->frame))
+        metrics_add(METRIC_SIGNALS_DROPPED, 1);
 }
 
 /* Whether somebody else's bytes may go to a client, and as what. */
@@ -82,11 +81,11 @@ static bool accept_foreign(const struct deliver *deliver, struct text user, stru
 
 void deliver_published(struct deliver *deliver, struct text user, struct text bytes)
 {
-    struct published published = parse_published(bytes);
-    struct delivery delivery = {.is_message = published.kind == PUBLISHED_MESSAGE,
-                                .ts_ms = published.id.ms};
+    struct delivery delivery = {
+        .feed = deliver->feed, .user = user, .published = parse_published(bytes)};
 
-    if (published.kind == PUBLISHED_FOREIGN) {
+    delivery.is_message = delivery.published.kind == PUBLISHED_MESSAGE;
+    if (delivery.published.kind == PUBLISHED_FOREIGN) {
         if (!accept_foreign(deliver, user, bytes, &delivery))
             return;
     } else {

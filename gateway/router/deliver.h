@@ -4,12 +4,13 @@
  * channel is scanned once, and dropped and counted when it is not a frame a client may see. */
 #pragma once
 
+#include "router/feed.h"
 #include "session/registry.h"
 
 struct deliver;
 
-/* max_message: as --max-message, bytes. The registry outlives it. Never NULL. */
-struct deliver *deliver_new(struct registry *registry, size_t max_message);
+/* max_message: as --max-message, bytes. The registry and the feed outlive it. Never NULL. */
+struct deliver *deliver_new(struct registry *registry, struct feed *feed, size_t max_message);
 void deliver_free(struct deliver *deliver);
 
 /* Bytes that arrived on this user's channel; borrowed until it returns. */

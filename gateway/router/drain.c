@@ -46,7 +46,7 @@ static void tell_slot(struct drain *drain, size_t nth)
     builder_init(&frame, RECONNECT_MAX);
     write_reconnect(&frame, slot_ms(drain, nth));
     bytes = builder_to_buffer(&frame);
-    told = session_push(session, bytes, 0);
+    told = session_push(session, bytes);
     (void)told;
     buffer_unref(bytes);
     builder_clear(&frame);

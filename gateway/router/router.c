@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "broker/mailbox.h"
+#include "broker/live.h"
 #include "message/parse.h"
 #include "message/write.h"
 #include "router/answer.h"
@@ -20,6 +20,9 @@
 enum receiver_result { RECEIVER_ONLINE, RECEIVER_OFFLINE };
 static const char *const receiver_results[] = {"online", "offline"};
 
+enum copy_result { COPY_MADE, COPY_REFUSED };
+static const char *const copy_results[] = {"made", "refused"};
+
 enum signal_label { SIGNAL_TYPING, SIGNAL_DELIVERED, SIGNAL_READ };
 static const char *const signal_labels[] = {"typing", "delivered", "read"};
 
@@ -29,6 +32,7 @@ static const char *const unsupported[] = {REQUEST_TYPES(UNSUPPORTED)};
 struct router {
     struct router_settings settings;
     struct parser *parser;
+    struct live *live;    /* NULL when messages are stored */
     struct builder frame; /* what is being written; empty between uses */
 };
 
@@ -36,6 +40,7 @@ struct router {
 struct pending {
     struct router *router;
     uint64_t session; /* its number: the session may be gone when the answer comes */
+    bool copy;        /* one was asked for */
     bool has_ref;
     struct text ref;
     struct text sender;
@@ -48,10 +53,13 @@ struct router *router_new(const struct router_settings *settings)
 
     router->settings = *settings;
     router->parser = parser_new(settings->max_message, settings->max_depth);
+    if (!settings->durable)
+        router->live = live_new(settings->broker);
     builder_init(&router->frame, settings->max_message + FRAME_OVERHEAD);
     metrics_label_values(METRIC_ERRORS, ERROR_CODE_NAMES, ERROR_CODE_COUNT);
     metrics_label_values(METRIC_MESSAGES_REFUSED, ERROR_CODE_NAMES, ERROR_CODE_COUNT);
     metrics_label_values(METRIC_MESSAGES_ACCEPTED, receiver_results, 2);
+    metrics_label_values(METRIC_COPIES, copy_results, 2);
     metrics_label_values(METRIC_SIGNALS, signal_labels, 3);
     return router;
 }
@@ -61,6 +69,7 @@ void router_free(struct router *router)
     if (router == NULL)
         return;
     parser_free(router->parser);
+    live_free(router->live);
     builder_clear(&router->frame);
     free(router);
 }
@@ -100,21 +109,65 @@ static struct pending *pending_new(struct router *router, const struct session *
     return pending;
 }
 
-static void tell_accepted(struct pending *pending, const struct mailbox_accepted *accepted)
+static void tell_sent(struct pending *pending, const struct mailbox_accepted *accepted)
 {
     struct router *router = pending->router;
     struct session *session = registry_find(router->settings.registry, pending->session);
+    bool online = accepted->subscribers > 0;
+
+    if (session == NULL || !pending->has_ref || session_is_pair(session))
+        return;
+    write_sent(&router->frame, pending->ref, accepted->id,
+               router->settings.presence ? &online : NULL);
+    answer_push_built(session, &router->frame);
+}
+
+static void count_copy(const struct pending *pending, struct text refusal)
+{
+    if (!pending->copy)
+        return;
+    metrics_add_labelled(METRIC_COPIES, refusal.len == 0 ? COPY_MADE : COPY_REFUSED, 1);
+    if (refusal.len > 0)
+        log_repeated(LOG_LEVEL_WARN, "copy_refused", LOG_TEXT("sender", pending->sender),
+                     LOG_TEXT("reason", refusal));
+}
+
+static void tell_accepted(struct pending *pending, const struct mailbox_accepted *accepted)
+{
     bool online = accepted->subscribers > 0;
 
     metrics_add_labelled(METRIC_MESSAGES_ACCEPTED, online ? RECEIVER_ONLINE : RECEIVER_OFFLINE, 1);
     if (!online)
         log_repeated(LOG_LEVEL_WARN, "receiver_offline", LOG_TEXT("sender", pending->sender),
                      LOG_TEXT("receiver", pending->receiver));
-    if (session == NULL || !pending->has_ref || session_is_pair(session))
-        return;
-    write_sent(&router->frame, pending->ref, accepted->id,
-               router->settings.presence ? &online : NULL);
-    answer_push_built(session, &router->frame);
+    count_copy(pending, accepted->copy_refusal);
+    tell_sent(pending, accepted);
+}
+
+static void tell_conflict(struct pending *pending)
+{
+    metrics_add_labelled(METRIC_MESSAGES_REFUSED, ERROR_REF_CONFLICT, 1);
+    answer_error(registry_find(pending->router->settings.registry, pending->session),
+                 ERROR_REF_CONFLICT,
+                 TEXT("ref: another message to this receiver had it already, and this one is not "
+                      "stored; give each message a new random one"),
+                 pending->has_ref, pending->ref);
+}
+
+static void tell_answered(struct pending *pending, const struct mailbox_accepted *accepted)
+{
+    switch (accepted->verdict) {
+    case MAILBOX_ACCEPTED:
+        tell_accepted(pending, accepted);
+        break;
+    case MAILBOX_REPEATED:
+        metrics_add(METRIC_MESSAGES_REPEATED, 1);
+        tell_sent(pending, accepted);
+        break;
+    case MAILBOX_CONFLICT:
+        tell_conflict(pending);
+        break;
+    }
 }
 
 static void tell_unavailable(struct pending *pending)
@@ -128,9 +181,15 @@ static void tell_unavailable(struct pending *pending)
 
 static void tell_unknown(struct pending *pending)
 {
+    bool is_safe = pending->has_ref && pending->router->live == NULL;
+
     metrics_add(METRIC_MESSAGES_UNKNOWN, 1);
     answer_error(registry_find(pending->router->settings.registry, pending->session), ERROR_UNKNOWN,
-                 TEXT("Redis has not answered in time: the message may be stored, or not"),
+                 is_safe
+                     ? TEXT("Redis has not answered in time: the message may be stored, or not; "
+                            "send it again with the same ref, and it is stored once")
+                     : TEXT("Redis has not answered in time: the message may be stored, or "
+                            "not"),
                  pending->has_ref, pending->ref);
 }
 
@@ -141,7 +200,7 @@ static void accepted_cb(void *arg, const struct mailbox_accepted *accepted)
 
     switch (accepted->outcome) {
     case BROKER_ANSWERED:
-        tell_accepted(pending, accepted);
+        tell_answered(pending, accepted);
         break;
     case BROKER_REFUSED:
     case BROKER_NOT_SENT:
@@ -165,14 +224,21 @@ static void send_message(struct router *router, struct session *session,
         .sender = sender,
         .gateway = broker_incarnation(router->settings.broker),
         .session = session_name(session),
+        .copy = router->settings.copies && !text_equal(sender, request->receiver),
     };
+    struct pending *pending = pending_new(router, session, request, sender);
 
+    if (request->has_ref)
+        message.ref = request->ref;
+    pending->copy = message.copy;
     write_message_body(&router->frame, sender, request->receiver, request->content);
     message.body = builder_text(&router->frame);
     session_ask(session);
-    mailbox_accept(router->settings.broker, &message, router->settings.mailbox_max,
-                   router->settings.mailbox_ttl_ms, accepted_cb,
-                   pending_new(router, session, request, sender));
+    if (router->live != NULL)
+        live_publish(router->live, &message, accepted_cb, pending);
+    else
+        mailbox_accept(router->settings.broker, &message, &router->settings.bounds, accepted_cb,
+                       pending);
     builder_reset(&router->frame);
 }
 
@@ -182,6 +248,23 @@ static void send_signal(struct router *router, const struct request *request, st
     write_signal(&router->frame, request->type, sender, request->receiver, request->id);
     broker_publish(router->settings.broker, request->receiver, builder_text(&router->frame));
     builder_reset(&router->frame);
+}
+
+static void acknowledge(struct router *router, struct session *session,
+                        const struct request *request)
+{
+    struct message_id id;
+
+    if (!router->settings.durable)
+        fail(session, request, ERROR_UNSUPPORTED,
+             TEXT("ack: this gateway keeps no messages (--delivery live)"));
+    else if (session_is_pair(session) || !session_acks(session))
+        fail(
+            session, request, ERROR_NOT_ALLOWED,
+            TEXT("ack: this session is acknowledged by its pongs; connect with ack=client to do it "
+                 "yourself"));
+    else if (message_id_parse(request->id, &id))
+        feed_acknowledge(router->settings.feed, session, id);
 }
 
 /* After what asks Redis for something: who does not is not the cause, and stays readable. */
@@ -221,6 +304,9 @@ static void handle(struct router *router, struct session *session, const struct 
         send_signal(router, request, sender);
         pause_when_congested(router, session);
         break;
+    case REQUEST_ACK:
+        acknowledge(router, session, request);
+        break;
     case REQUEST_PING:
         if (session_is_pair(session))
             break;
@@ -257,7 +343,7 @@ static bool hold(struct router *router, struct session *session, struct text fra
         session_held(session)->count == HELD_FRAMES_MAX)
         return false;
     copy = buffer_new(frame.at, frame.len);
-    held = output_push(session_held(session), copy, 0);
+    held = output_push(session_held(session), &(struct output_item){.frame = copy});
     buffer_unref(copy);
     return held;
 }
@@ -276,12 +362,11 @@ void router_receive(struct router *router, struct session *session, struct text 
 void router_release(struct router *router, struct session *session)
 {
     struct output *held = session_held(session);
-    struct buffer *frame;
-    uint64_t ts_ms;
+    const struct output_item *item;
 
-    while ((frame = output_front(held, &ts_ms)) != NULL) {
+    while ((item = output_front(held)) != NULL) {
         if (session_state(session) != SESSION_CLOSING)
-            handle_frame(router, session, buffer_text(frame));
+            handle_frame(router, session, buffer_text(item->frame));
         output_shift(held);
     }
 }

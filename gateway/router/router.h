@@ -1,11 +1,12 @@
 /* router/router.h: a client's frame to what is done about it and what is answered.
  *
  * The way of a message: parsed, checked, handed to Redis by one script, and answered with `sent`
- * (when it has a ref) or `error` once Redis has spoken. A pair session is answered nothing: its
- * errors are logged with both ids. */
+ * (when it has a ref, also a repeated one) or `error` once Redis has spoken. A pair session is
+ * answered nothing: its errors are logged with both ids. */
 #pragma once
 
-#include "broker/broker.h"
+#include "broker/mailbox.h"
+#include "router/feed.h"
 #include "router/queries.h"
 #include "session/registry.h"
 
@@ -15,11 +16,13 @@ struct router_settings {
     struct broker *broker;     /* outlives it */
     struct registry *registry; /* outlives it */
     struct queries *queries;   /* outlives it */
+    struct feed *feed;         /* outlives it */
+    bool durable;              /* as --delivery */
+    bool copies;               /* as --copies */
     bool presence;             /* as --presence; off: `sent` does not say whether it was online */
     size_t max_message;        /* bytes of one element of a frame */
     unsigned max_depth;
-    unsigned mailbox_max; /* entries */
-    int64_t mailbox_ttl_ms;
+    struct mailbox_bounds bounds; /* of what is stored */
 };
 
 struct router *router_new(const struct router_settings *settings); /* never NULL */

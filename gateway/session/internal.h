@@ -28,6 +28,9 @@ struct session {
     struct keepalive_link keepalive;
     struct session_list *pause; /* of session/pauses.c; NULL while it is in none */
     TAILQ_ENTRY(session) pause_link;
+    struct message_id position[2];
+    struct receipt receipt;
+    struct feed_state feed;
     struct output output;
     struct output held;
     const struct session_transport *transport;
@@ -35,5 +38,8 @@ struct session {
     struct registry *registry;
     struct deferred free_later;
 };
+
+/* The delays of all sessions' receipts. */
+struct receipts *registry_receipts(const struct registry *registry);
 
 void session_free(struct session *session);

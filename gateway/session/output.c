@@ -7,11 +7,6 @@
 
 #define SMALLEST_CAPACITY 8
 
-struct output_entry {
-    struct buffer *buffer;
-    uint64_t ts_ms;
-};
-
 void output_init(struct output *output, size_t limit)
 {
     *output = (struct output){.limit = limit};
@@ -23,57 +18,56 @@ void output_clear(struct output *output)
         output_shift(output);
 }
 
-/* The entry that is `nth` after the oldest. */
-static struct output_entry *entry_at(const struct output *output, unsigned nth)
+/* The one that is `nth` after the oldest. */
+static struct output_item *item_at(const struct output *output, unsigned nth)
 {
-    return &output->entries[(output->first + nth) % output->capacity];
+    return &output->items[(output->first + nth) % output->capacity];
 }
 
 static void grow(struct output *output)
 {
     unsigned capacity = output->capacity > 0 ? 2 * output->capacity : SMALLEST_CAPACITY;
-    struct output_entry *entries = memory_alloc(capacity * sizeof(*entries));
+    struct output_item *items = memory_alloc(capacity * sizeof(*items));
     for (unsigned i = 0; i < output->count; i++)
-        entries[i] = *entry_at(output, i);
-    free(output->entries);
-    output->entries = entries;
+        items[i] = *item_at(output, i);
+    free(output->items);
+    output->items = items;
     output->first = 0;
     output->capacity = capacity;
 }
 
-bool output_push(struct output *output, struct buffer *buffer, uint64_t ts_ms)
+bool output_push(struct output *output, const struct output_item *item)
 {
-    size_t len = buffer_text(buffer).len;
-    if (len > output->limit - output->bytes)
+    size_t len = buffer_text(item->frame).len;
+    if (output->count > 0 && output->bytes + len > output->limit)
         return false;
     if (output->count == output->capacity)
         grow(output);
-    *entry_at(output, output->count) = (struct output_entry){buffer_ref(buffer), ts_ms};
+    *item_at(output, output->count) = *item;
+    buffer_ref(item->frame);
     output->count++;
+    output->messages += item->is_message;
     output->bytes += len;
     return true;
 }
 
-struct buffer *output_front(const struct output *output, uint64_t *ts_ms)
+const struct output_item *output_front(const struct output *output)
 {
-    if (output->count == 0)
-        return NULL;
-    struct output_entry *oldest = entry_at(output, 0);
-    *ts_ms = oldest->ts_ms;
-    return oldest->buffer;
+    return output->count == 0 ? NULL : item_at(output, 0);
 }
 
 void output_shift(struct output *output)
 {
     assert(output->count > 0);
-    struct buffer *oldest = entry_at(output, 0)->buffer;
-    output->bytes -= buffer_text(oldest).len;
-    buffer_unref(oldest);
+    struct output_item oldest = *item_at(output, 0);
+    output->bytes -= buffer_text(oldest.frame).len;
+    output->messages -= oldest.is_message;
+    buffer_unref(oldest.frame);
     output->count--;
     output->first = (output->first + 1) % output->capacity;
     if (output->count == 0) {
-        free(output->entries);
-        output->entries = NULL;
+        free(output->items);
+        output->items = NULL;
         output->first = 0;
         output->capacity = 0;
     }

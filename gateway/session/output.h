@@ -10,11 +10,22 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "message/id.h"
+
+/* One frame in the queue. */
+struct output_item {
+    struct buffer *frame;
+    struct message_id id; /* of a message; 0-0: it has none, or is no message */
+    bool is_message;
+    bool is_live;       /* a message that was published just now */
+    unsigned char user; /* of a message: of which of the session's users, as in session_user() */
+};
 
 struct output {
-    struct output_entry *entries; /* a ring; NULL while empty */
+    struct output_item *items; /* a ring; NULL while empty */
     unsigned first;
     unsigned count;
+    unsigned messages; /* of the count */
     unsigned capacity;
     size_t bytes; /* payload in the queue */
     size_t limit;
@@ -24,11 +35,11 @@ struct output {
 void output_init(struct output *output, size_t limit);
 void output_clear(struct output *output); /* drops the references it holds */
 
-/* Appends `buffer` and takes a reference; the caller keeps its own. `ts_ms` travels with it: the
- * Unix time at which the message was accepted, 0 for what is not a message. False, with nothing
- * queued, when the limit would be passed. */
-MUST_USE bool output_push(struct output *output, struct buffer *buffer, uint64_t ts_ms);
+/* Appends a copy of `item` and takes a reference to its frame; the caller keeps its own. False,
+ * with nothing queued, when the limit would be passed; but one frame always fits into an empty
+ * queue. */
+MUST_USE bool output_push(struct output *output, const struct output_item *item);
 
 /* The oldest, or NULL; borrowed until output_shift(). */
-struct buffer *output_front(const struct output *output, uint64_t *ts_ms);
+const struct output_item *output_front(const struct output *output);
 void output_shift(struct output *output); /* drops the oldest; there must be one */

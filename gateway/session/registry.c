@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/metrics.h"
 #include "session/internal.h"
+#include "session/ledger.h"
 #include "session/pauses.h"
 
 /* One user that has sessions here: the head of their list. */
@@ -21,6 +22,7 @@ struct registry {
     struct loop *loop;
     struct keepalive *keepalive;
     struct pauses *pauses;
+    struct receipts *receipts;
     struct registry_events events;
     size_t output_limit;
     uint64_t next_number;
@@ -44,6 +46,7 @@ struct registry *registry_new(struct loop *loop, struct keepalive *keepalive, si
     registry->loop = loop;
     registry->keepalive = keepalive;
     registry->pauses = pauses_new(loop, keepalive);
+    registry->receipts = receipts_new(loop);
     registry->events = *events;
     registry->output_limit = output_limit;
     registry->next_number = 1;
@@ -51,6 +54,7 @@ struct registry *registry_new(struct loop *loop, struct keepalive *keepalive, si
     registry->by_user = map_new();
     metrics_label_values(METRIC_SESSIONS, kinds, 2);
     metrics_label_values(METRIC_SESSIONS_OPENED, kinds, 2);
+    ledger_register();
     return registry;
 }
 
@@ -74,6 +78,7 @@ void registry_free(struct registry *registry)
     map_free(registry->by_number);
     map_free(registry->by_user);
     pauses_free(registry->pauses);
+    receipts_free(registry->receipts);
     free(registry);
 }
 
@@ -163,6 +168,7 @@ static void copy_identity(struct session *session, const struct session_identity
     memcpy(at, identity->device.at, identity->device.len);
     session->device = (struct text){at, identity->device.len};
     session->pair = identity->pair;
+    session->receipt.is_kept = !identity->acks;
 }
 
 struct session *registry_open(struct registry *registry, const struct session_identity *identity,
@@ -198,8 +204,14 @@ void registry_detach(struct registry *registry, struct session *session)
     registry->events.left(registry->events.arg, session);
     pauses_remove(registry->pauses, session);
     keepalive_remove(&session->keepalive);
+    receipts_remove(registry->receipts, session);
     for (size_t i = 0; i < session->user_count; i++)
         detach(registry, session, i);
+}
+
+struct receipts *registry_receipts(const struct registry *registry)
+{
+    return registry->receipts;
 }
 
 void registry_pause(struct registry *registry, struct session *session)

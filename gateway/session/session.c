@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "session/internal.h"
+#include "session/ledger.h"
 #include "session/registry.h"
 
 uint64_t session_number(const struct session *session)
@@ -78,18 +79,102 @@ struct session *session_of_keepalive(struct keepalive_link *link)
     return (struct session *)(void *)((char *)link - offsetof(struct session, keepalive));
 }
 
+bool session_acks(const struct session *session)
+{
+    return !session->receipt.is_kept;
+}
+
+struct feed_state *session_feed(struct session *session)
+{
+    return &session->feed;
+}
+
+struct session *session_of_feed(struct feed_state *feed)
+{
+    return (struct session *)(void *)((char *)feed - offsetof(struct session, feed));
+}
+
 void session_set_live(struct session *session)
 {
     assert(session->state == SESSION_OPENING);
     session->state = SESSION_LIVE;
 }
 
-bool session_push(struct session *session, struct buffer *frame, uint64_t ts_ms)
+/* What messages and signals may fill; the rest is for answers. */
+static size_t message_limit(const struct session *session)
 {
-    if (session->state == SESSION_CLOSING || !output_push(&session->output, frame, ts_ms))
+    return session->output.limit - session->output.limit / 4;
+}
+
+static bool push(struct session *session, const struct output_item *item)
+{
+    if (session->state == SESSION_CLOSING || !output_push(&session->output, item))
         return false;
-    metrics_add(METRIC_OUTPUT_BYTES, (int64_t)buffer_text(frame).len);
+    metrics_add(METRIC_OUTPUT_BYTES, (int64_t)buffer_text(item->frame).len);
     session->transport->wake(session->connection);
+    return true;
+}
+
+bool session_push(struct session *session, struct buffer *frame)
+{
+    return push(session, &(struct output_item){.frame = frame});
+}
+
+bool session_push_signal(struct session *session, struct buffer *frame)
+{
+    return session->output.bytes + buffer_text(frame).len <= message_limit(session) &&
+           session_push(session, frame);
+}
+
+struct message_id session_position(const struct session *session, size_t user)
+{
+    assert(user < session->user_count);
+    return session->position[user];
+}
+
+void session_begin_at(struct session *session, size_t user, struct message_id position)
+{
+    assert(user < session->user_count);
+    session->position[user] = position;
+    receipts_begin(session, (unsigned)user, position);
+}
+
+void session_pass(struct session *session, size_t user, struct message_id id)
+{
+    assert(user < session->user_count);
+    session->position[user] = id;
+    if (session->output.messages == 0)
+        receipts_wrote(registry_receipts(session->registry), session);
+}
+
+size_t session_room(const struct session *session)
+{
+    size_t limit = message_limit(session);
+
+    if (session->state == SESSION_CLOSING || session->leaving || session->output.bytes >= limit)
+        return 0;
+    return limit - session->output.bytes;
+}
+
+bool session_has_read(const struct session *session)
+{
+    return session->output.bytes <= session->output.limit / 2;
+}
+
+bool session_give(struct session *session, size_t user, struct message_id id, bool live,
+                  struct buffer *frame)
+{
+    const struct output_item item = {
+        .frame = frame, .id = id, .is_message = true, .is_live = live, .user = (unsigned char)user};
+
+    assert(user < session->user_count);
+    /* One that is longer than all the room must still come through. */
+    if ((session->output.count > 0 && buffer_text(frame).len > session_room(session)) ||
+        session->leaving || !push(session, &item))
+        return false;
+    metrics_add(METRIC_OUTPUT_MESSAGES, 1);
+    if (id.ms > 0 || id.seq > 0)
+        session->position[user] = id;
     return true;
 }
 
@@ -102,6 +187,9 @@ void session_pause(struct session *session)
 static void drop_output(struct session *session)
 {
     metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)session->output.bytes);
+    metrics_add(METRIC_OUTPUT_MESSAGES, -(int64_t)session->output.messages);
+    for (unsigned i = 0; i < session->output.messages; i++)
+        ledger_settled(LEDGER_DISCARDED);
     output_clear(&session->output);
 }
 
@@ -128,19 +216,27 @@ void session_ask(struct session *session)
     session->unanswered++;
 }
 
+static void leave_when_done(struct session *session)
+{
+    if (!session->leaving || session->unanswered > 0)
+        return;
+    if (receipts_are_complete(session))
+        session_close(session, CLOSE_GOING_AWAY);
+    else
+        receipts_end(registry_receipts(session->registry), session);
+}
+
 void session_answered(struct session *session)
 {
     assert(session->unanswered > 0);
     session->unanswered--;
-    if (session->leaving && session->unanswered == 0)
-        session_close(session, CLOSE_GOING_AWAY);
+    leave_when_done(session);
 }
 
 void session_leave(struct session *session)
 {
     session->leaving = true;
-    if (session->unanswered == 0)
-        session_close(session, CLOSE_GOING_AWAY);
+    leave_when_done(session);
 }
 
 bool session_is_leaving(const struct session *session)
@@ -162,12 +258,42 @@ void session_want_ping(struct session *session)
     session->transport->wake(session->connection);
 }
 
-bool session_take_ping(struct session *session)
+void session_wrote(struct session *session)
 {
-    bool wanted = session->wants_ping;
+    struct output *output = &session->output;
+    const struct output_item item = *output_front(output);
 
+    metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)buffer_text(item.frame).len);
+    output_shift(output);
+    if (!item.is_message)
+        return;
+    metrics_add(METRIC_OUTPUT_MESSAGES, -1);
+    ledger_settled(LEDGER_WRITTEN);
+    if (item.id.ms > 0 || item.id.seq > 0)
+        session->receipt.written[item.user] = item.id;
+    receipts_wrote(registry_receipts(session->registry), session);
+}
+
+struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX])
+{
+    if (!session->wants_ping)
+        return (struct text){payload, 0};
     session->wants_ping = false;
-    return wanted;
+    return receipts_ping(registry_receipts(session->registry), session, payload);
+}
+
+bool session_pong(struct session *session, struct text payload)
+{
+    bool has_arrived = receipts_pong(registry_receipts(session->registry), session, payload);
+
+    leave_when_done(session);
+    return has_arrived;
+}
+
+struct message_id session_arrived(const struct session *session, size_t user)
+{
+    assert(user < session->user_count);
+    return session->receipt.arrived[user];
 }
 
 void session_free(struct session *session)

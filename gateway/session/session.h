@@ -1,8 +1,8 @@
 /* session/session.h: one connection's life. OPENING -> LIVE -> CLOSING
  *
- * OPENING: the upgrade was answered, Redis has not confirmed all its channels yet; LIVE: it gets
- * what is published, as a pair session does while OPENING, whose other channel may be there
- * already; CLOSING: nothing more is queued for it, its close frame is on its way.
+ * OPENING: the upgrade was answered, Redis has not confirmed all its channels yet, or not told what
+ * is in its mailbox; LIVE: it is welcome, and gets messages (router/feed.h); CLOSING: nothing more
+ * is queued for it, its close frame is on its way.
  *
  * Owned by the registry, under a number that no other session of this process ever gets: what
  * waits for Redis keeps the number, not the pointer. Borrows its connection until the transport
@@ -16,8 +16,11 @@
 #include "base/buffer.h"
 #include "base/text.h"
 #include "message/errors.h"
+#include "message/id.h"
+#include "session/feed_state.h"
 #include "session/keepalive.h"
 #include "session/output.h"
+#include "session/receipts.h"
 
 struct registry;
 struct session;
@@ -40,6 +43,10 @@ struct session_identity {
     size_t user_count;    /* 1 or 2 */
     struct text device;
     bool pair; /* opened by userA and userB: the original contract */
+    bool acks; /* acknowledges by itself: ack=client */
+    bool has_since;
+    struct message_id since; /* with has_since: the position to read from */
+    struct text epoch;       /* in which it got that position; empty: it does not say */
 };
 
 /* One user of a session, in the registry's list of that user's sessions. */
@@ -64,15 +71,37 @@ struct text session_name(const struct session *session);
 struct output *session_output(struct session *session);
 /* Frames that arrived while OPENING: the router's, until it is LIVE. */
 struct output *session_held(struct session *session);
+bool session_acks(const struct session *session);
 struct keepalive_link *session_keepalive(struct session *session);
 struct session *session_of_keepalive(struct keepalive_link *link);
+struct feed_state *session_feed(struct session *session);
+struct session *session_of_feed(struct feed_state *feed);
 
 /* OPENING becomes LIVE. */
 void session_set_live(struct session *session);
 
-/* Queues one frame and wakes the connection. False when the output is full (nothing is queued) or
- * the session is CLOSING; what that means is the caller's to decide. ts_ms: see output_push(). */
-MUST_USE bool session_push(struct session *session, struct buffer *frame, uint64_t ts_ms);
+/* Queues one frame that is no message, and wakes the connection. False when the output is full
+ * (nothing is queued) or the session is CLOSING; what that means is the caller's to decide. */
+MUST_USE bool session_push(struct session *session, struct buffer *frame);
+/* The same with less room: a signal may be dropped, an answer should not be. */
+MUST_USE bool session_push_signal(struct session *session, struct buffer *frame);
+
+/* The position of one of its users: the last id of that user's mailbox that it was given: queued,
+ * or passed by. */
+struct message_id session_position(const struct session *session, size_t user);
+/* Its position is another one, without anything being given: reading begins there. */
+void session_begin_at(struct session *session, size_t user, struct message_id position);
+/* This message is not for it: its position goes on. */
+void session_pass(struct session *session, size_t user, struct message_id id);
+/* Queues a message, and its position goes on, unless the id is 0-0. False, and nothing happened,
+ * when there is no room for it, or the session is CLOSING or leaving. Answers have some room that
+ * messages have not. `live`: it was published just now. */
+MUST_USE bool session_give(struct session *session, size_t user, struct message_id id, bool live,
+                           struct buffer *frame);
+/* Bytes of messages that would be queued now; 0 also when it is CLOSING or leaving. */
+size_t session_room(const struct session *session);
+/* True when the half of its output is free, so that pulling is worth while. */
+bool session_has_read(const struct session *session);
 
 /* Stops reading from its client, from the end of this turn until registry_resume(). The
  * client is neither pinged nor dropped for its silence meanwhile. Nothing when it is paused already
@@ -89,8 +118,9 @@ enum close_code session_close_code(const struct session *session); /* once CLOSI
 void session_ask(struct session *session);
 void session_answered(struct session *session);
 
-/* Closes it with CLOSE_GOING_AWAY when no request waits any more, which may be now. It must not ask
- * from here on, so that this ends. Allowed at any time, and again. */
+/* Closes it with CLOSE_GOING_AWAY when no request waits any more and what it was given has arrived,
+ * for which it is pinged, and waited a second. It must not ask from here on, and is given nothing
+ * more, so that this ends. Allowed at any time, and again. */
 void session_leave(struct session *session);
 bool session_is_leaving(const struct session *session);
 
@@ -98,6 +128,14 @@ bool session_is_leaving(const struct session *session);
  * and its number means nothing any more from now on. */
 void session_gone(struct session *session);
 
-/* A ping to be written when the connection is writable; the writer clears it. */
-bool session_take_ping(struct session *session);
+/* A ping is to be written when the connection is writable, behind what is queued. */
 void session_want_ping(struct session *session);
+
+/* For the writer. The oldest frame of its output was written: it is dropped from the queue. */
+void session_wrote(struct session *session);
+/* The payload of a ping to be written now, or empty when none is wanted. */
+struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX]);
+/* A pong came. True when something has arrived by it: session_arrived(). */
+MUST_USE bool session_pong(struct session *session, struct text payload);
+/* The id up to which everything of this user has arrived, as pongs tell; 0-0: nothing. */
+struct message_id session_arrived(const struct session *session, size_t user);

@@ -21,6 +21,7 @@ struct server_settings {
     struct keepalive *keepalive;
     struct attach *attach;
     struct router *router;
+    struct feed *feed;
     const struct http *http;
     const char *address; /* to listen on: an IPv4 or IPv6 address */
     int port;            /* 0: the system picks one */

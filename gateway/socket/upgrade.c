@@ -150,6 +150,10 @@ static bool read_identity(struct upgrade *upgrade, struct lws *wsi, struct http_
             .user_count = identity.user_count,
             .device = identity.device,
             .pair = identity.pair,
+            .acks = identity.acks,
+            .has_since = identity.has_since,
+            .since = identity.since,
+            .epoch = identity.epoch,
         };
         upgrade->device_storage = identity.storage;
     } else {

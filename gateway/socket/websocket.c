@@ -16,10 +16,9 @@
 #define GATHER_BYTES (64 * 1024)
 /* A frame's header as a server writes it: no mask (RFC 6455, section 5.2). */
 #define FRAME_HEADER_MAX 10
+#define PING_FRAME_MAX (FRAME_HEADER_MAX + RECEIPT_PAYLOAD_MAX)
 #define OPCODE_TEXT 0x1
 #define OPCODE_PING 0x9
-/* Not empty: libwebsockets keeps a pong without payload to itself. */
-#define PING_PAYLOAD "parley"
 #define FIN 0x80
 /* For a client to take what is queued and our close frame, before the connection is dropped. */
 #define CLOSE_SECONDS 5
@@ -211,39 +210,48 @@ static uint64_t unix_time_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static size_t put_frame(uint8_t *out, uint8_t opcode, struct text payload)
+{
+    size_t len = put_header(out, opcode, payload.len);
+
+    memcpy(out + len, payload.at, payload.len);
+    return len + payload.len;
+}
+
+/* Of what waited in a mailbox the time says nothing about this gateway. */
+static void observe_delivery(const struct output_item *item, uint64_t now_us)
+{
+    if (item->is_live && item->id.ms > 0 && item->id.ms <= now_us / 1000)
+        metrics_observe_us(METRIC_DELIVERY_SECONDS, (int64_t)(now_us - item->id.ms * 1000));
+}
+
 /* Moves whole frames from the queue into the scratch until it is full or the queue is empty: at
  * least one, however long. Whole ones, because libwebsockets may write a pong of its own between
- * two writes. The length of what was gathered. */
+ * two writes. The ping goes behind them, as its pong says that they have arrived. The length of
+ * what was gathered. */
 static size_t gather(struct server *server, struct session *session)
 {
     struct output *output = session_output(session);
     uint64_t now_us = unix_time_us();
-    struct buffer *frame;
-    uint64_t ts_ms;
+    const struct output_item *item;
     size_t len = 0;
-    uint8_t *out = server_scratch(server, GATHER_BYTES);
+    uint8_t *out = server_scratch(server, GATHER_BYTES + PING_FRAME_MAX);
+    char payload[RECEIPT_PAYLOAD_MAX];
 
-    if (session_take_ping(session)) {
-        len = put_header(out, OPCODE_PING, sizeof(PING_PAYLOAD) - 1);
-        memcpy(out + len, PING_PAYLOAD, sizeof(PING_PAYLOAD) - 1);
-        len += sizeof(PING_PAYLOAD) - 1;
-    }
-    while ((frame = output_front(output, &ts_ms)) != NULL) {
-        struct text payload = buffer_text(frame);
+    while ((item = output_front(output)) != NULL) {
+        struct text frame = buffer_text(item->frame);
 
-        if (len > 0 && len + FRAME_HEADER_MAX + payload.len > GATHER_BYTES)
+        if (len > 0 && len + FRAME_HEADER_MAX + frame.len > GATHER_BYTES)
             break;
-        out = server_scratch(server, len + FRAME_HEADER_MAX + payload.len);
-        len += put_header(out + len, OPCODE_TEXT, payload.len);
-        memcpy(out + len, payload.at, payload.len);
-        len += payload.len;
-        metrics_add(METRIC_SENT_BYTES, (int64_t)payload.len);
-        metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)payload.len);
-        if (ts_ms > 0 && ts_ms <= now_us / 1000)
-            metrics_observe_us(METRIC_DELIVERY_SECONDS, (int64_t)(now_us - ts_ms * 1000));
-        output_shift(output);
+        out = server_scratch(server, len + FRAME_HEADER_MAX + frame.len + PING_FRAME_MAX);
+        len += put_frame(out + len, OPCODE_TEXT, frame);
+        metrics_add(METRIC_SENT_BYTES, (int64_t)frame.len);
+        observe_delivery(item, now_us);
+        session_wrote(session);
     }
-    return len;
+    struct text ping = session_take_ping(session, payload);
+
+    return ping.len > 0 ? len + put_frame(out + len, OPCODE_PING, ping) : len;
 }
 
 /* Everything goes out as raw bytes on libwebsockets' WebSocket connection: it cannot gather frames
@@ -259,6 +267,7 @@ static int write_queued(struct server *server, struct session *session, struct l
     len = gather(server, session);
     if (len > 0 && lws_write(wsi, server_scratch(server, len), len, LWS_WRITE_RAW) < (int)len)
         return -1;
+    feed_wrote(server->settings.feed, session);
     if (session_output(session)->count > 0 || lws_partial_buffered(wsi)) {
         lws_callback_on_writable(wsi);
         return 0;
@@ -315,8 +324,10 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
             return 0;
         return receive(server, session, wsi, connection, (struct text){in, len});
     case LWS_CALLBACK_RECEIVE_PONG:
-        if (session_state(session) != SESSION_CLOSING)
+        if (session_state(session) != SESSION_CLOSING) {
             keepalive_heard(server->settings.keepalive, session_keepalive(session));
+            feed_pong(server->settings.feed, session, (struct text){in, len});
+        }
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return write_queued(server, session, wsi, connection);

@@ -9,9 +9,12 @@ int main(void)
     redis_make_folder();
 
     SRunner *runner = srunner_create(commands_suite());
+    srunner_add_suite(runner, accept_suite());
     srunner_add_suite(runner, channels_suite());
     srunner_add_suite(runner, outages_suite());
     srunner_add_suite(runner, beats_suite());
+    srunner_add_suite(runner, pages_suite());
+    srunner_add_suite(runner, cursors_suite());
     srunner_add_suite(runner, presence_suite());
     srunner_add_suite(runner, roster_suite());
     srunner_run_all(runner, CK_ENV);

@@ -78,7 +78,8 @@ START_TEST(a_mailbox_is_trimmed_and_without_a_time_to_live_stays)
     unsigned fired = 0;
 
     for (int i = 0; i < 500; i++)
-        mailbox_accept(world.broker, &message, 10, 0, on_accepted, &fired);
+        mailbox_accept(world.broker, &message, &(struct mailbox_bounds){10, 0, 1000}, on_accepted,
+                       &fired);
     WORLD_UNTIL(&world, fired == 500);
     /* `~` leaves up to a node of the stream, 100 entries, more. */
     ck_assert_int_le(world_ask(&world, "XLEN parley:mailbox:{bob}")->integer, 110);

@@ -102,6 +102,7 @@ void world_start_broker(struct world *world)
     const struct broker_settings settings = {
         .address = &world->address,
         .keys = world->keys,
+        .schema = SCHEMA_DURABLE,
         .id = TEXT("gateway-1"),
         .tell_presence = true,
         .seen_ttl_ms = WORLD_SEEN_TTL_MS,
@@ -172,7 +173,8 @@ void world_accept(struct world *world, struct text receiver, struct text body,
         .session = TEXT("7"),
     };
     *accepted = (struct accepted){0};
-    mailbox_accept(world->broker, &message, 1000, 60000, on_accepted, accepted);
+    mailbox_accept(world->broker, &message, &(struct mailbox_bounds){1000, 60000, 60000},
+                   on_accepted, accepted);
     ck_assert_uint_eq(accepted->fired, 0); /* never inside the call */
 }
 

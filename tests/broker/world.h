@@ -77,9 +77,12 @@ redisReply *world_ask_with(struct world *world, const struct text *args, size_t 
 /* How often Redis ran a command since it started. */
 long world_calls(struct world *world, const char *command);
 
+Suite *accept_suite(void);
 Suite *beats_suite(void);
 Suite *channels_suite(void);
 Suite *commands_suite(void);
+Suite *cursors_suite(void);
 Suite *outages_suite(void);
+Suite *pages_suite(void);
 Suite *presence_suite(void);
 Suite *roster_suite(void);

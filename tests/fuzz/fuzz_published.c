@@ -31,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(published.id.ms == 0 && published.id.seq == 0);
         return 0;
     }
+    if (published.is_copy)
+        assert(published.kind == PUBLISHED_MESSAGE &&
+               published.session.len == PUBLISHED_SESSION_LEN && published.session.at > bytes.at &&
+               published.session.at + PUBLISHED_SESSION_LEN < bytes.at + bytes.len);
     assert(text_starts_with(bytes, TEXT("{\"type\":\"")) && bytes.at[bytes.len - 1] == '}');
     /* Both readings of the same bytes agree. */
     if (refusal == NULL)

@@ -161,12 +161,17 @@ describe('HTTP', () => {
     assert.equal(moved('parley_messages_refused_total{code="bad_request"}'), 1);
     assert.equal(moved('parley_errors_total{code="bad_request"}'), 1);
     assert.equal(moved('parley_signals_total{type="typing"}'), 1);
-    assert.equal(moved('parley_published_total{result="message"}'), 1);
+    assert.equal(moved('parley_copies_total{result="made"}'), 2);
     assert.equal(moved('parley_delivery_seconds_count'), 1);
     assert.ok(moved('parley_received_bytes_total') > 100);
     assert.ok(moved('parley_sent_bytes_total') > 100);
     assert.equal(now.get('parley_redis_up'), 1);
     assert.ok(now.get('process_resident_memory_bytes') > 1e6);
+
+    // On its way on another connection: the message to bob, and alice's copies of both.
+    const published = 'parley_published_total{result="message"}';
+    await until(async () => parseMetrics((await get('/metrics')).text).get(published)
+      === before.get(published) + 3, DEADLINE, 'what was published to be counted');
 
     const closed = 'parley_sessions_closed_total{reason="client"}';
     await a.end();

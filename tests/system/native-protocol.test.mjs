@@ -23,8 +23,11 @@ describe('the native protocol', () => {
   test('welcome is the first frame', async () => {
     const alice = uniqueUser('alice');
     const { welcome } = await connectUser(gateway, alice);
-    const { session, gateway: name, ...rest } = welcome;
-    assert.deepEqual(rest, { type: 'welcome', user: alice, device: 'default' });
+    const { session, gateway: name, epoch, ...rest } = welcome;
+    assert.deepEqual(rest, {
+      type: 'welcome', user: alice, device: 'default', last: '0-0', gap: false, reset: false,
+    });
+    assert.match(epoch, /^[0-9a-f]{40}$/);
     assert.equal(typeof session, 'string');
     assert.match(name, /^g1/);
 
@@ -47,7 +50,7 @@ describe('the native protocol', () => {
     const bob = uniqueUser('bob');
     const alice = await connectUser(gateway, uniqueUser());
     const online = async () => {
-      alice.send({ receiverID: bob, content: 1, ref: 'r' });
+      alice.send({ receiverID: bob, content: 1, ref: uniqueUser('ref') });
       return (await alice.next()).online;
     };
     // Who only watches (redis-cli PSUBSCRIBE 'parley:*') is no receiver.
@@ -106,7 +109,8 @@ describe('the native protocol', () => {
       ['too_deep', `{"receiverID":"bob","content":${nested(MAX_DEPTH)}}`, /8/],
       ['batch_too_long', Array(101).fill({ type: 'ping' }), /100/],
       ['unsupported', { type: 'history', with: 'bob' }, /supported/],
-      ['unsupported', { type: 'ack', id: '1-1' }, /supported/],
+      ['not_allowed', { type: 'ack', id: '1-1' }, /ack=client/],
+      ['bad_request', { type: 'ack', id: 'x' }, /id/],
       ['unsupported', { type: 'auth', token: 'x' }, /supported/],
     ];
     for (const [code, frame, words] of cases) {

@@ -34,9 +34,10 @@ async function connectMany(gateway, count) {
 
 async function assertSends(from, to) {
   const receiverID = to.welcome.user;
-  from.send({ receiverID, content: 'hello', ref: 'hello' });
+  const ref = uniqueUser('hello');
+  from.send({ receiverID, content: 'hello', ref });
   assert.equal((await to.next()).content, 'hello');
-  assert.equal((await from.next(({ ref }) => ref === 'hello')).type, 'sent');
+  assert.equal((await from.next((frame) => frame.ref === ref)).type, 'sent');
 }
 
 async function assertUnavailable(from, receiverID) {

@@ -26,7 +26,7 @@ async function assertRefused(client, receiverID) {
 
 async function assertTalk(from, to) {
   const receiverID = to.welcome.user;
-  from.send({ receiverID, content: 'hello again', ref: 'again' });
+  from.send({ receiverID, content: 'hello again', ref: uniqueUser('ref') });
   assert.equal((await to.next()).content, 'hello again');
   assert.equal((await from.next()).type, 'sent');
 }

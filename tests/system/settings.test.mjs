@@ -11,9 +11,9 @@ import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 
 const NAMES = [
-  'port', 'listen', 'reuse-port', 'admin-listen', 'redis', 'id', 'prefix', 'presence',
-  'max-message', 'max-frame', 'max-depth', 'max-sessions', 'max-sessions-per-user', 'mailbox-max',
-  'mailbox-ttl', 'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'drain', 'user',
+  'port', 'listen', 'reuse-port', 'admin-listen', 'redis', 'id', 'prefix', 'delivery',
+  'presence', 'max-message', 'max-frame', 'max-depth', 'max-sessions', 'max-sessions-per-user', 'mailbox-max',
+  'mailbox-ttl', 'ref-ttl', 'copies', 'output-max', 'ping', 'pong-timeout', 'handshake-timeout', 'drain', 'user',
   'log-level', 'log-format',
 ];
 
@@ -74,6 +74,9 @@ describe('settings', () => {
       ['max-sessions-per-user', '-1', '100001'],
       ['mailbox-max', '0', '-5', '1e3'],
       ['mailbox-ttl', '-1', '1y', '5 d', '1.5h', '3651d'],
+      ['ref-ttl', '0', '999ms', '366d'],
+      ['copies', '', 'yes', '1'],
+      ['delivery', '', 'Live', 'both'],
       ['output-max', '1', '2GiB'],
       ['ping', '99ms', '61m', '25sec'],
       ['pong-timeout', '0', '99ms'],

@@ -332,8 +332,12 @@ describe('parley gateways, presence and why: any Redis', () => {
       await redis.command('SET', 'parley:schema', '2 other');
       const lines = await ask(redis, 'why', 'bob');
       assert.equal(lines[0].replace(/ +/g, ' '), 'schema 2%20other');
-      assert.match(lines.at(-1), /the schema is not "1 durable"/);
-      assert.match((await parley(redis, 'gateways')).stderr, /the schema is another than "1 durable"/);
+      assert.match(lines.at(-1), /the schema is neither "1 durable" nor "1 live"/);
+      assert.match((await parley(redis, 'gateways')).stderr,
+        /the schema is neither "1 durable" nor "1 live"/);
+      await redis.command('SET', 'parley:schema', '1 live');
+      assert.equal((await ask(redis, 'why', 'bob'))[0].replace(/ +/g, ' '), 'schema 1 live');
+      assert.equal((await parley(redis, 'gateways')).stderr, '');
     } finally {
       await redis.stop();
     }

@@ -120,6 +120,9 @@ START_TEST(defaults_hold_without_any_source)
     ck_assert_uint_eq(config.max_sessions_per_user, 16);
     ck_assert_uint_eq(config.mailbox_max, 1000);
     ck_assert_int_eq(config.mailbox_ttl_ms, INT64_C(30) * 24 * 3600 * 1000);
+    ck_assert_int_eq(config.ref_ttl_ms, 3600 * 1000);
+    ck_assert_uint_eq(config.copies, 1);
+    ck_assert_int_eq(config.delivery, DELIVERY_DURABLE);
     ck_assert_uint_eq(config.output_max, 1048576);
     ck_assert_int_eq(config.ping_ms, 25000);
     ck_assert_int_eq(config.pong_timeout_ms, 10000);

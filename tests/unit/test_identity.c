@@ -148,10 +148,40 @@ START_TEST(control_characters_and_bad_utf8_are_refused)
 }
 END_TEST
 
-START_TEST(resuming_is_refused_until_it_exists)
+START_TEST(position_and_who_acknowledges_are_read)
 {
-    ck_assert(!READ("user=a", "since=1-1"));
-    assert_refused("unsupported", "since");
+    ck_assert(READ("user=a"));
+    ck_assert(!identity.has_since);
+    ck_assert(!identity.acks);
+    ck_assert_uint_eq(identity.epoch.len, 0);
+    ck_assert(READ("user=a", "since=1700000000000-7", "epoch=0af", "ack=client"));
+    ck_assert(identity.has_since);
+    ck_assert_uint_eq(identity.since.ms, 1700000000000);
+    ck_assert_uint_eq(identity.since.seq, 7);
+    ck_assert(text_equal(identity.epoch, TEXT("0af")));
+    ck_assert(identity.acks);
+}
+END_TEST
+
+START_TEST(wrong_position_epoch_or_ack_is_refused)
+{
+    ck_assert(!READ("user=a", "since=17"));
+    assert_refused("bad_request", "since");
+    ck_assert(!READ("user=a", "since="));
+    assert_refused("bad_request", "since");
+    ck_assert(!READ("user=a", "epoch=x-y"));
+    assert_refused("bad_request", "epoch");
+    ck_assert(!READ("user=a", "ack=server"));
+    assert_refused("bad_request", "ack");
+}
+END_TEST
+
+START_TEST(pair_session_has_no_position_of_its_own)
+{
+    ck_assert(!READ("userA=a", "since=1-1"));
+    assert_refused("bad_request", "since");
+    ck_assert(!READ("userA=a", "userB=b", "ack=client"));
+    assert_refused("bad_request", "ack");
 }
 END_TEST
 
@@ -172,6 +202,8 @@ int main(void)
     tcase_add_test(tcase, missing_and_empty_users_are_refused);
     tcase_add_test(tcase, user_of_128_bytes_is_the_longest);
     tcase_add_test(tcase, control_characters_and_bad_utf8_are_refused);
-    tcase_add_test(tcase, resuming_is_refused_until_it_exists);
+    tcase_add_test(tcase, position_and_who_acknowledges_are_read);
+    tcase_add_test(tcase, wrong_position_epoch_or_ack_is_refused);
+    tcase_add_test(tcase, pair_session_has_no_position_of_its_own);
     return unit_run("identity", tcase);
 }

@@ -36,6 +36,8 @@ START_TEST(names_are_those_of_the_design)
     assert_built("parley:user:{bob}");
     keys_mailbox(keys, TEXT("bob"), &out);
     assert_built("parley:mailbox:{bob}");
+    keys_ref(keys, TEXT("bob"), TEXT("alice"), TEXT("k3J9-17"), &out);
+    assert_built("parley:ref:{bob}:alice:k3J9-17");
     keys_presence(keys, TEXT("bob"), &out);
     assert_built("parley:presence:{bob}");
     keys_presence_events_channel(keys, TEXT("b b"), &out);
@@ -65,8 +67,19 @@ START_TEST(what_has_a_meaning_in_a_key_is_encoded)
 {
     keys_user_channel(keys, TEXT("a%b{c}d:e f\x01\x7f\n"), &out);
     assert_built("parley:user:{a%25b%7Bc%7Dd%3Ae%20f%01%7F%0A}");
+    keys_ref(keys, TEXT("{b}"), TEXT("a:b"), TEXT("c:}"), &out);
+    assert_built("parley:ref:{%7Bb%7D}:a%3Ab:c%3A%7D");
     keys_mailbox(keys, TEXT("\xe5\xbc\xa0*?[]\\\"'/"), &out);
     assert_built("parley:mailbox:{\xe5\xbc\xa0*?[]\\\"'/}");
+}
+END_TEST
+
+START_TEST(two_schemas_are_known)
+{
+    ck_assert(keys_is_schema("1 durable"));
+    ck_assert(keys_is_schema("1 live"));
+    ck_assert(!keys_is_schema("2 live"));
+    ck_assert(!keys_is_schema("1"));
 }
 END_TEST
 
@@ -136,6 +149,7 @@ int main(void)
     tcase_add_test(tests, names_are_those_of_the_design);
     tcase_add_test(tests, names_are_appended);
     tcase_add_test(tests, what_has_a_meaning_in_a_key_is_encoded);
+    tcase_add_test(tests, two_schemas_are_known);
     tcase_add_test(tests, every_user_comes_back_from_its_channel);
     tcase_add_test(tests, other_channels_are_no_users);
     tcase_add_test(tests, the_prefix_is_the_one_given);

@@ -6,27 +6,36 @@
 
 #include "unit.h"
 
-START_TEST(what_was_pushed_comes_out_in_order_with_its_time)
+/* Pushes a message with this id, of the session's second user. */
+static bool push(struct output *output, struct buffer *frame, uint64_t ms)
+{
+    return output_push(output, &(struct output_item){
+                                   .frame = frame, .id = {ms, 0}, .is_message = ms > 0, .user = 1});
+}
+
+START_TEST(what_was_pushed_comes_out_in_order_with_its_id)
 {
     struct buffer *first = buffer_new("1", 1);
     struct buffer *second = buffer_new("22", 2);
     struct output output;
-    uint64_t ts_ms;
 
     output_init(&output, 100);
-    ck_assert_ptr_null(output_front(&output, &ts_ms));
-    ck_assert(output_push(&output, first, 1700000000123));
-    ck_assert(output_push(&output, second, 0));
+    ck_assert_ptr_null(output_front(&output));
+    ck_assert(push(&output, first, 1700000000123));
+    ck_assert(push(&output, second, 0));
     ck_assert_uint_eq(output.count, 2);
+    ck_assert_uint_eq(output.messages, 1);
     ck_assert_uint_eq(output.bytes, 3);
 
-    ck_assert_ptr_eq(output_front(&output, &ts_ms), first);
-    ck_assert_uint_eq(ts_ms, 1700000000123);
+    ck_assert_ptr_eq(output_front(&output)->frame, first);
+    ck_assert_uint_eq(output_front(&output)->id.ms, 1700000000123);
+    ck_assert_uint_eq(output_front(&output)->user, 1);
     output_shift(&output);
-    ck_assert_ptr_eq(output_front(&output, &ts_ms), second);
-    ck_assert_uint_eq(ts_ms, 0);
+    ck_assert_uint_eq(output.messages, 0);
+    ck_assert_ptr_eq(output_front(&output)->frame, second);
+    ck_assert(!output_front(&output)->is_message);
     output_shift(&output);
-    ck_assert_ptr_null(output_front(&output, &ts_ms));
+    ck_assert_ptr_null(output_front(&output));
     ck_assert_uint_eq(output.bytes, 0);
 
     output_clear(&output);
@@ -41,13 +50,29 @@ START_TEST(full_queue_refuses_and_keeps_no_reference)
     struct output output;
 
     output_init(&output, 19);
-    ck_assert(output_push(&output, message, 0));
-    ck_assert(!output_push(&output, message, 0)); /* 20 bytes, the limit is 19 */
+    ck_assert(push(&output, message, 0));
+    ck_assert(!push(&output, message, 0)); /* 20 bytes, the limit is 19 */
     ck_assert_uint_eq(buffer_references(message), 2);
     ck_assert_uint_eq(output.bytes, 10);
     output_shift(&output);
     ck_assert_uint_eq(buffer_references(message), 1); /* only ours is left */
-    ck_assert(output_push(&output, message, 0));      /* and there is room again */
+    ck_assert(push(&output, message, 0));             /* and there is room again */
+
+    output_clear(&output);
+    buffer_unref(message);
+}
+END_TEST
+
+START_TEST(one_frame_always_fits)
+{
+    struct buffer *message = buffer_new("0123456789", 10);
+    struct output output;
+
+    output_init(&output, 5);
+    ck_assert(push(&output, message, 0));
+    ck_assert(!push(&output, message, 0));
+    output_clear(&output);
+    ck_assert(push(&output, message, 0));
 
     output_clear(&output);
     buffer_unref(message);
@@ -61,9 +86,9 @@ START_TEST(limit_can_be_reached_exactly)
     struct output output;
 
     output_init(&output, 20);
-    ck_assert(output_push(&output, message, 0));
-    ck_assert(output_push(&output, message, 0));
-    ck_assert(!output_push(&output, byte, 0));
+    ck_assert(push(&output, message, 0));
+    ck_assert(push(&output, message, 0));
+    ck_assert(!push(&output, byte, 0));
 
     output_clear(&output);
     buffer_unref(message);
@@ -78,12 +103,12 @@ START_TEST(clear_drops_all_references_and_the_queue_goes_on)
 
     output_init(&output, 100);
     for (int i = 0; i < 20; i++)
-        ck_assert(output_push(&output, message, 0));
+        ck_assert(push(&output, message, 0));
     ck_assert_uint_eq(buffer_references(message), 21);
     output_clear(&output);
     ck_assert_uint_eq(buffer_references(message), 1);
     ck_assert_uint_eq(output.bytes, 0);
-    ck_assert(output_push(&output, message, 0));
+    ck_assert(push(&output, message, 0));
 
     output_clear(&output);
     buffer_unref(message);
@@ -96,12 +121,12 @@ START_TEST(empty_queue_has_no_memory)
     struct output output;
 
     output_init(&output, 100);
-    ck_assert_ptr_null(output.entries);
+    ck_assert_ptr_null(output.items);
     for (int round = 0; round < 2; round++) {
-        ck_assert(output_push(&output, message, 0));
-        ck_assert_ptr_nonnull(output.entries);
+        ck_assert(push(&output, message, 0));
+        ck_assert_ptr_nonnull(output.items);
         output_shift(&output);
-        ck_assert_ptr_null(output.entries);
+        ck_assert_ptr_null(output.items);
     }
 
     buffer_unref(message);
@@ -115,18 +140,17 @@ START_TEST(order_survives_wrapping_and_growing)
     struct output output;
     uint64_t pushed = 0;
     uint64_t shifted = 0;
-    uint64_t ts_ms;
 
     output_init(&output, 1000);
     while (pushed < 200) {
-        ck_assert(output_push(&output, message, pushed++));
-        ck_assert(output_push(&output, message, pushed++));
-        ck_assert_ptr_eq(output_front(&output, &ts_ms), message);
-        ck_assert_uint_eq(ts_ms, shifted++);
+        ck_assert(push(&output, message, pushed++));
+        ck_assert(push(&output, message, pushed++));
+        ck_assert_ptr_eq(output_front(&output)->frame, message);
+        ck_assert_uint_eq(output_front(&output)->id.ms, shifted++);
         output_shift(&output);
     }
-    while (output_front(&output, &ts_ms) != NULL) {
-        ck_assert_uint_eq(ts_ms, shifted++);
+    while (output_front(&output) != NULL) {
+        ck_assert_uint_eq(output_front(&output)->id.ms, shifted++);
         output_shift(&output);
     }
     ck_assert_uint_eq(shifted, pushed);
@@ -138,8 +162,9 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("output");
-    tcase_add_test(tests, what_was_pushed_comes_out_in_order_with_its_time);
+    tcase_add_test(tests, what_was_pushed_comes_out_in_order_with_its_id);
     tcase_add_test(tests, full_queue_refuses_and_keeps_no_reference);
+    tcase_add_test(tests, one_frame_always_fits);
     tcase_add_test(tests, limit_can_be_reached_exactly);
     tcase_add_test(tests, clear_drops_all_references_and_the_queue_goes_on);
     tcase_add_test(tests, empty_queue_has_no_memory);

@@ -20,6 +20,32 @@ START_TEST(the_head_of_a_message_gives_its_id)
     ck_assert_int_eq(published.kind, PUBLISHED_MESSAGE);
     ck_assert_uint_eq(published.id.ms, 12);
     ck_assert_uint_eq(published.id.seq, 34);
+    ck_assert(!published.is_copy);
+    ck_assert_uint_eq(published.session.len, 0);
+}
+END_TEST
+
+#define COPY_HEAD "{\"type\":\"message\",\"id\":\"12-34\",\"ts\":12,\"copy\":"
+
+START_TEST(a_copy_names_the_session_that_sent_it)
+{
+    static const char *const COPIES[] = {
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\"},\"sender\":\"a\"}",
+        COPY_HEAD
+        "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\",\"ref\":\"r\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\",\"ref\":\"\\\"},\\\\\"},"
+                  "\"sender\":\"a\"}",
+    };
+
+    for (size_t i = 0; i < sizeof(COPIES) / sizeof(*COPIES); i++) {
+        struct published published = parse_published(text_of(COPIES[i]));
+
+        ck_assert_msg(published.kind == PUBLISHED_MESSAGE, "%s", COPIES[i]);
+        ck_assert(published.id.ms == 12 && published.id.seq == 34);
+        ck_assert(published.is_copy);
+        ck_assert(text_equal(published.session, TEXT("0123456789abcdef")));
+        ck_assert_ptr_null(foreign(COPIES[i]));
+    }
 }
 END_TEST
 
@@ -54,6 +80,16 @@ START_TEST(anything_else_is_foreign)
         "{\"type\":\"message\",\"id\":\"12-34\",\"ts\":12,\"content\":1}",
         "{\"type\":\"message\",\"id\":\"12-34\",\"ts\":12,\"sender\":\"a\",\"content\":1} ",
         "{\"type\":\"message\",\"id\":\"12-34\",\"ts\":1{\"type\":\"read\",\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5\",\"session\":\"0123456789abcdef\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"session\":\"0123456789abcdef\",\"id\":\"5-6\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcde\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef0\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\",\"ref\":1},\"sender\":\"a\"}",
+        COPY_HEAD
+        "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\",\"ref\":\"\\\"},\"sender\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\"},\"content\":\"a\"}",
+        COPY_HEAD "{\"id\":\"5-6\",\"session\":\"0123456789abcdef\"}}",
         "{\"type\":\"typing\",\"receiver\":\"a\"}",
         "{\"type\":\"typing\",\"sender\":\"a\"",
         "{\"type\":\"ack\",\"sender\":\"a\"}",
@@ -65,6 +101,7 @@ START_TEST(anything_else_is_foreign)
 
         ck_assert_msg(published.kind == PUBLISHED_FOREIGN, "%s", OTHERS[i]);
         ck_assert(published.id.ms == 0 && published.id.seq == 0);
+        ck_assert(!published.is_copy && published.session.len == 0);
     }
 }
 END_TEST
@@ -166,6 +203,7 @@ int main(void)
     TCase *tests = tcase_create("published");
 
     tcase_add_test(tests, the_head_of_a_message_gives_its_id);
+    tcase_add_test(tests, a_copy_names_the_session_that_sent_it);
     tcase_add_test(tests, signals_have_no_id_of_their_own);
     tcase_add_test(tests, anything_else_is_foreign);
     tcase_add_test(tests, foreign_messages_and_signals_may_pass);

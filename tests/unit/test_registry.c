@@ -179,11 +179,11 @@ START_TEST(push_wakes_and_a_full_or_closing_session_refuses)
 
     builder_reset(&story);
     for (int i = 0; i < 10; i++)
-        ck_assert(session_push(session, frame, 0));
-    ck_assert(!session_push(session, frame, 0)); /* 110 bytes, the limit is 100 */
+        ck_assert(session_push(session, frame));
+    ck_assert(!session_push(session, frame)); /* 110 bytes, the limit is 100 */
     session_close(session, CLOSE_SLOW);
     ck_assert_uint_eq(buffer_references(frame), 1); /* a slow session's queue is dropped */
-    ck_assert(!session_push(session, frame, 0));
+    ck_assert(!session_push(session, frame));
     buffer_unref(frame);
 }
 END_TEST
@@ -193,7 +193,7 @@ START_TEST(what_is_queued_survives_an_orderly_close)
     struct session *session = open_session("bob", NULL, "1");
     struct buffer *frame = buffer_new("x", 1);
 
-    ck_assert(session_push(session, frame, 0));
+    ck_assert(session_push(session, frame));
     session_close(session, CLOSE_GOING_AWAY);
     ck_assert_uint_eq(session_output(session)->count, 1);
     buffer_unref(frame);

@@ -100,6 +100,7 @@ START_TEST(ranges_hold_at_both_ends)
         {"max-sessions-per-user", {"0", "1", "100000"}, {"100001"}},
         {"mailbox-max", {"1", "10000000"}, {"0", "10000001"}},
         {"mailbox-ttl", {"0", "1s", "3650d"}, {"999ms", "3651d"}},
+        {"ref-ttl", {"1s", "365d"}, {"0", "366d"}},
         {"ping", {"0", "100ms", "1h"}, {"99ms", "61m"}},
         {"pong-timeout", {"100ms", "1h"}, {"0", "99ms", "3601"}},
         {"handshake-timeout", {"1s", "60m"}, {"0", "999ms", "2h"}},

@@ -16,7 +16,7 @@ static void begin(void)
     facts = (struct verdict_facts){
         .user = TEXT("bob"),
         .channel = TEXT("parley:user:{bob}"),
-        .schema = SCHEMA,
+        .schema = SCHEMA_DURABLE,
         .live_gateways = 2,
         .sessions = sessions,
     };
@@ -151,8 +151,8 @@ START_TEST(the_schema_comes_first)
     add_session("g1-0a/1", CENSUS_LIVE, 9000);
     facts.subscribers = 1;
     facts.schema = "2 other";
-    assert_verdict("bob does not receive from gateways of this version: the schema is not "
-                   "\"" SCHEMA "\"");
+    assert_verdict("bob does not receive from gateways of this version: the schema is "
+                   "neither \"" SCHEMA_DURABLE "\" nor \"" SCHEMA_LIVE "\"");
 }
 END_TEST
 

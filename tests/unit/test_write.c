@@ -50,6 +50,28 @@ START_TEST(a_body_behind_the_head_is_recognised_as_a_message)
 }
 END_TEST
 
+START_TEST(a_message_and_a_copy_are_recognised)
+{
+    const struct message_id id = {5, 6};
+    const struct text session = TEXT("0123456789abcdef");
+
+    write_message(&out, id, TEXT("\"sender\":\"a\"}"));
+    ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_MESSAGE);
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"sender\":\"a\"}");
+
+    write_copy(&out, id, (struct message_id){3, 4}, session, TEXT(""), TEXT("\"sender\":\"a\"}"));
+    ck_assert(parse_published(builder_text(&out)).is_copy);
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"copy\":{\"id\":\"3-4\","
+              "\"session\":\"0123456789abcdef\"},\"sender\":\"a\"}");
+    write_copy(&out, id, (struct message_id){3, 4}, session, TEXT("\\\""),
+               TEXT("\"sender\":\"a\"}"));
+    struct published published = parse_published(builder_text(&out));
+    ck_assert(published.is_copy && text_equal(published.session, session));
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"copy\":{\"id\":\"3-4\","
+              "\"session\":\"0123456789abcdef\",\"ref\":\"\\\\\\\"\"},\"sender\":\"a\"}");
+}
+END_TEST
+
 START_TEST(signals_with_and_without_an_id)
 {
     write_signal(&out, REQUEST_TYPING, TEXT("a"), TEXT("b"), (struct text){0});
@@ -120,11 +142,34 @@ START_TEST(the_longest_presence_has_room)
 }
 END_TEST
 
-START_TEST(welcome_names_all_four)
+START_TEST(welcome_says_who_and_where)
 {
-    write_welcome(&out, TEXT("\xE7\x8E\x8B"), TEXT("my \"phone\""), TEXT("g1/7"), TEXT("g1"));
+    write_welcome(&out, &(struct welcome){.user = TEXT("\xE7\x8E\x8B"),
+                                          .device = TEXT("my \"phone\""),
+                                          .session = TEXT("g1/7"),
+                                          .gateway = TEXT("g1"),
+                                          .last = {1700000000000, 3},
+                                          .gap = true,
+                                          .epoch = TEXT("0af")});
     check_out("{\"type\":\"welcome\",\"user\":\"\xE7\x8E\x8B\",\"device\":\"my \\\"phone\\\"\","
-              "\"session\":\"g1/7\",\"gateway\":\"g1\"}");
+              "\"session\":\"g1/7\",\"gateway\":\"g1\",\"last\":\"1700000000000-3\","
+              "\"gap\":true,\"reset\":false,\"epoch\":\"0af\"}");
+}
+END_TEST
+
+START_TEST(gap_says_how_far_and_whether_ids_begin_anew)
+{
+    write_gap(&out, (struct message_id){5, 6}, true);
+    check_out("{\"type\":\"gap\",\"last\":\"5-6\",\"reset\":true}");
+    write_gap(&out, (struct message_id){0, 0}, false);
+    check_out("{\"type\":\"gap\",\"last\":\"0-0\",\"reset\":false}");
+}
+END_TEST
+
+START_TEST(whole_message_is_its_head_and_its_body)
+{
+    write_message(&out, (struct message_id){5, 6}, TEXT("\"sender\":\"a\"}"));
+    check_out("{\"type\":\"message\",\"id\":\"5-6\",\"ts\":5,\"sender\":\"a\"}");
 }
 END_TEST
 
@@ -171,11 +216,14 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_body_carries_the_content_as_it_was_sent);
     tcase_add_test(tests, a_body_behind_the_head_is_recognised_as_a_message);
+    tcase_add_test(tests, a_message_and_a_copy_are_recognised);
     tcase_add_test(tests, signals_with_and_without_an_id);
     tcase_add_test(tests, sent_says_id_time_and_whether_online);
     tcase_add_test(tests, presence_of_many_with_and_without_ref_and_since);
     tcase_add_test(tests, the_longest_presence_has_room);
-    tcase_add_test(tests, welcome_names_all_four);
+    tcase_add_test(tests, welcome_says_who_and_where);
+    tcase_add_test(tests, gap_says_how_far_and_whether_ids_begin_anew);
+    tcase_add_test(tests, whole_message_is_its_head_and_its_body);
     tcase_add_test(tests, pong_and_error_carry_a_ref_only_when_there_is_one);
     tcase_add_test(tests, reconnect_says_when);
     tcase_add_test(tests, an_http_error_is_a_word_and_a_sentence);

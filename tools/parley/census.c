@@ -126,9 +126,10 @@ void census_warn_of_schema(const struct census *census)
                 "%s: there is no %s:schema: no gateway was ever ready on this Redis with that"
                 " prefix\n",
                 census->program, census->config.prefix);
-    else if (strcmp(census->schema, SCHEMA) != 0)
+    else if (!keys_is_schema(census->schema))
         fprintf(stderr,
-                "%s: the schema is another than \"" SCHEMA "\": what is shown may be wrong\n",
+                "%s: the schema is neither \"" SCHEMA_DURABLE "\" nor \"" SCHEMA_LIVE
+                "\": what is shown may be wrong\n",
                 census->program);
 }
 

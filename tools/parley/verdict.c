@@ -153,9 +153,9 @@ void verdict_append(const struct verdict_facts *facts, struct builder *out)
     const struct user_session *dead = find_dead(facts);
 
     builder_append_key_part(out, facts->user);
-    if (facts->schema && strcmp(facts->schema, SCHEMA) != 0)
+    if (facts->schema && !keys_is_schema(facts->schema))
         builder_append_string(out, " does not receive from gateways of this version: the schema is "
-                                   "not \"" SCHEMA "\"");
+                                   "neither \"" SCHEMA_DURABLE "\" nor \"" SCHEMA_LIVE "\"");
     else if (sessions > 0)
         append_registered(facts, sessions, gateways, out);
     else if (dead)

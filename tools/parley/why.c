@@ -113,10 +113,12 @@ static void print(const struct census *census, const struct verdict_facts *facts
     table_init(&table);
     builder_init(&out, SIZE_MAX);
     table_add(&table, TEXT("schema"));
-    if (census->schema && strcmp(census->schema, SCHEMA) != 0)
-        table_add_id(&table, text_of(census->schema));
+    if (!census->schema)
+        table_add(&table, TEXT("none"));
+    else if (keys_is_schema(census->schema))
+        table_add(&table, text_of(census->schema));
     else
-        table_add(&table, census->schema ? TEXT(SCHEMA) : TEXT("none"));
+        table_add_id(&table, text_of(census->schema));
     table_end_row(&table);
     for (size_t i = 0; i < facts->session_count; i++)
         add_session(&table, &facts->sessions[i]);

@@ -99,9 +99,12 @@ export async function connect(gateway, query, options = {}) {
   return client;
 }
 
-// A native session; client.welcome is its first frame.
-export async function connectUser(gateway, user, { device, ...options } = {}) {
-  const client = await connect(gateway, { user, ...(device && { device }) }, options);
+// A native session; client.welcome is its first frame. `device`, `since`, `epoch` and `ack` are
+// those of the query.
+export async function connectUser(gateway, user, { device, since, epoch, ack, ...options } = {}) {
+  const query = Object.fromEntries(Object.entries({ user, device, since, epoch, ack })
+    .filter(([, value]) => value !== undefined));
+  const client = await connect(gateway, query, options);
   client.welcome = await client.next();
   return client;
 }

@@ -200,15 +200,22 @@ export class RawSocket {
   }
 
   // The next frame, checked, or undefined when the peer has closed without another.
-  async frame(deadline = DEADLINE) {
+  async anyFrame(deadline = DEADLINE) {
     const next = await this.#take('a frame', decodeFrame, deadline);
     if (next) checkServerFrame(next);
     return next;
   }
 
+  // The same, but for pings: a gateway sends them behind messages.
+  async frame(deadline = DEADLINE) {
+    let next;
+    do next = await this.anyFrame(deadline); while (next?.opcode === PING);
+    return next;
+  }
+
   // Resolves when the peer has closed; there must be nothing left to read.
   async closed(deadline = DEADLINE) {
-    assert.equal(await this.#take('the end', decodeFrame, deadline), undefined, 'a frame');
+    assert.equal(await this.frame(deadline), undefined, 'a frame');
     assert.equal(this.#received.length, 0, 'half a frame was left');
   }
 

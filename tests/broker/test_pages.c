@@ -1,0 +1,498 @@
+/* Reading mailboxes (scripts/page.lua), and in which epoch Redis is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mailbox_world.h"
+
+#define MAILBOX "parley:mailbox:{bob}"
+#define CURSOR "parley:cursor:{bob}"
+
+static struct world world;
+
+static void setup(void)
+{
+    world_begin(&world);
+}
+
+static void teardown(void)
+{
+    world_clear(&world);
+}
+
+static void assert_id(struct message_id id, struct message_id expected)
+{
+    ck_assert_uint_eq(id.ms, expected.ms);
+    ck_assert_uint_eq(id.seq, expected.seq);
+}
+
+/* Messages FIRST-1 to LAST-1 in bob's mailbox. */
+static void fill(unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "%u-1", i);
+        mailbox_add(&world, MAILBOX, id, id);
+    }
+}
+
+/* What was read is FIRST-1 to LAST-1, in order, and nothing is left. */
+static void assert_page(const struct page_seen *seen, enum page_gap gap, unsigned position,
+                        unsigned first, unsigned last)
+{
+    ck_assert_int_eq(seen->gap, gap);
+    assert_id(seen->position, position == 0 ? (struct message_id){0} : ID(position));
+    ck_assert_uint_eq(seen->count, last + 1 - first);
+    for (unsigned i = 0; i < seen->count; i++) {
+        char body[16];
+
+        snprintf(body, sizeof(body), "%u-1", first + i);
+        assert_id(seen->ids[i], ID(first + i));
+        ck_assert_str_eq(seen->bodies[i], body);
+    }
+    ck_assert(seen->is_last);
+}
+
+/* Nothing was read, in a mailbox that holds something or not. */
+static void assert_nothing(const struct page_seen *seen, enum page_gap gap,
+                           struct message_id position)
+{
+    ck_assert_int_eq(seen->gap, gap);
+    assert_id(seen->position, position);
+    ck_assert_uint_eq(seen->count, 0);
+    ck_assert(seen->is_last);
+}
+
+/* ---- Reading ---- */
+
+START_TEST(what_is_stored_behind_the_position_is_read)
+{
+    fill(1, 5);
+    assert_page(page_behind(&world, ID(2)), PAGE_NO_GAP, 2, 3, 5);
+    assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 5);
+    const struct page_seen *seen = page_behind(&world, ID(5));
+    assert_nothing(seen, PAGE_NO_GAP, ID(5));
+    assert_id(seen->last, ID(5));
+}
+END_TEST
+
+START_TEST(a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_the_last)
+{
+    struct page_request request = {.user = TEXT("bob"), .position = ID(1), .count = 2};
+    const struct page_seen *seen;
+
+    fill(1, 5);
+    seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 2);
+    assert_id(seen->ids[0], ID(2));
+    assert_id(seen->ids[1], ID(3));
+    ck_assert(!seen->is_last);
+    assert_id(seen->last, ID(5));
+
+    request.position = seen->ids[1];
+    seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 2);
+    ck_assert(seen->is_last);
+
+    /* What was the last one is deleted: nothing is stored behind the page, whatever was given. */
+    request.position = ID(2);
+    world_ask(&world, "XDEL " MAILBOX " 5-1");
+    seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 2);
+    ck_assert(seen->is_last);
+    assert_id(seen->last, ID(5));
+}
+END_TEST
+
+START_TEST(the_texts_of_a_request_are_copied_and_encoded)
+{
+    char user[] = "b:{%";
+    char device[] = "a phone";
+    struct page_request request = {
+        .user = text_of(user), .start = PAGE_FROM_CURSOR, .device = text_of(device), .count = 9};
+    const struct text cursor[] = {TEXT("HSET"), TEXT("parley:cursor:{b%3A%7B%25}"),
+                                  TEXT("a%20phone"), TEXT("1-1")};
+
+    mailbox_add(&world, "parley:mailbox:{b%3A%7B%25}", "1-1", "x");
+    mailbox_add(&world, "parley:mailbox:{b%3A%7B%25}", "2-1", "y");
+    world_ask_with(&world, cursor, 4);
+    const struct page_seen *seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 1);
+    ck_assert_str_eq(seen->bodies[0], "y");
+}
+END_TEST
+
+START_TEST(entries_without_a_body_have_none)
+{
+    world_ask(&world, "XADD " MAILBOX " 1-1 peer m x y");
+    world_ask(&world, "XADD " MAILBOX " 2-1 peer alice m body");
+    mailbox_add(&world, MAILBOX, "3-1", "");
+    const struct page_seen *seen = page_behind(&world, (struct message_id){0});
+    ck_assert_uint_eq(seen->count, 3);
+    ck_assert(!seen->has_body[0]);
+    ck_assert(seen->has_body[1]);
+    ck_assert_str_eq(seen->bodies[1], "body");
+    ck_assert(seen->has_body[2]);
+    ck_assert_str_eq(seen->bodies[2], "");
+}
+END_TEST
+
+/* Numbers of 64 bits are more than Lua's hold. */
+START_TEST(ids_are_compared_exactly)
+{
+    static const struct message_id HIGHEST = {UINT64_MAX, UINT64_MAX};
+    const struct message_id large = {9007199254740993, 9007199254740993};
+    struct message_id before = large;
+    struct message_id behind = large;
+
+    mailbox_add(&world, MAILBOX, "9007199254740993-9007199254740993", "x");
+    before.seq--;
+    behind.seq++;
+    ck_assert_int_eq(page_behind(&world, before)->gap, PAGE_GAP);
+    ck_assert_uint_eq(page_behind(&world, before)->count, 1);
+    assert_nothing(page_behind(&world, large), PAGE_NO_GAP, large);
+    ck_assert_int_eq(page_behind(&world, behind)->gap, PAGE_RESET);
+    ck_assert_int_eq(page_behind(&world, ((struct message_id){9, UINT64_MAX}))->gap, PAGE_GAP);
+    ck_assert_int_eq(page_behind(&world, HIGHEST)->gap, PAGE_RESET);
+    mailbox_add(&world, MAILBOX, "18446744073709551615-18446744073709551615", "y");
+    assert_nothing(page_behind(&world, HIGHEST), PAGE_NO_GAP, HIGHEST);
+}
+END_TEST
+
+/* ---- From a cursor ---- */
+
+START_TEST(a_device_goes_on_at_its_cursor)
+{
+    fill(1, 5);
+    world_ask(&world, "HSET " CURSOR " phone 3-1 laptop 4-1 idle 0-0");
+    assert_page(page_of_device(&world, "phone"), PAGE_NO_GAP, 3, 4, 5);
+    assert_page(page_of_device(&world, "laptop"), PAGE_NO_GAP, 4, 5, 5);
+    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 1");
+    assert_page(page_of_device(&world, "phone"), PAGE_GAP, 3, 5, 5);
+    assert_page(page_of_device(&world, "idle"), PAGE_GAP, 0, 5, 5);
+    world_ask(&world, "HSET " CURSOR " phone 6-1");
+    assert_page(page_of_device(&world, "phone"), PAGE_RESET, 0, 5, 5);
+}
+END_TEST
+
+START_TEST(a_device_that_was_never_here_reads_all_there_is_and_misses_nothing)
+{
+    assert_nothing(page_of_device(&world, "new"), PAGE_NO_GAP, (struct message_id){0});
+    fill(1, 5);
+    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 2");
+    world_ask(&world, "HSET " CURSOR " phone 3-1");
+    assert_page(page_of_device(&world, "new"), PAGE_NO_GAP, 0, 4, 5);
+}
+END_TEST
+
+START_TEST(a_cursor_that_is_no_id_counts_as_none_and_is_logged)
+{
+    static const char *const WRONG[] = {"",
+                                        "x",
+                                        "5",
+                                        "-",
+                                        "5-",
+                                        "-5",
+                                        "3-01",
+                                        "03-1",
+                                        "3-1 ",
+                                        "3-1-1",
+                                        "+3-1",
+                                        "0x3-1",
+                                        "3-1\n",
+                                        "3_1",
+                                        "18446744073709551616-0",
+                                        "1-18446744073709551616"};
+
+    fill(1, 5);
+    log_begin(&world);
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(*WRONG); i++) {
+        char device[16];
+        char line[96];
+
+        snprintf(device, sizeof(device), "device-%zu", i);
+        snprintf(line, sizeof(line), "event=cursor_invalid user=bob device=%s\n", device);
+        const struct text args[] = {TEXT("HSET"), TEXT(CURSOR), text_of(device), text_of(WRONG[i])};
+        world_ask_with(&world, args, 4);
+        assert_page(page_of_device(&world, device), PAGE_NO_GAP, 0, 1, 5);
+        ck_assert_msg(log_count(&world, line) == 1, "%s", WRONG[i]);
+    }
+    assert_page(page_of_device(&world, "new"), PAGE_NO_GAP, 0, 1, 5);
+    ck_assert(log_count(&world, "device=new") == 0);
+}
+END_TEST
+
+START_TEST(cursors_of_another_type_count_as_none_and_are_logged)
+{
+    fill(1, 2);
+    world_ask(&world, "SET " CURSOR " text");
+    log_begin(&world);
+    assert_page(page_of_device(&world, "phone"), PAGE_NO_GAP, 0, 1, 2);
+    ck_assert(log_count(&world, "event=cursor_invalid user=bob device=phone"));
+}
+END_TEST
+
+START_TEST(cursors_that_may_not_be_read_are_refused)
+{
+    const struct page_request request = {
+        .user = TEXT("bob"), .start = PAGE_FROM_CURSOR, .device = TEXT("phone"), .count = 1};
+
+    fill(1, 2);
+    world_ask(&world, "ACL SETUSER default -hget");
+    ck_assert_int_eq(page_ask(&world, &request)->outcome, BROKER_REFUSED);
+}
+END_TEST
+
+/* ---- Gaps ---- */
+
+START_TEST(a_position_that_was_trimmed_is_a_gap)
+{
+    fill(1, 6);
+    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 3");
+    assert_page(page_behind(&world, ID(2)), PAGE_GAP, 2, 4, 6);
+    assert_page(page_behind(&world, ID(3)), PAGE_GAP, 3, 4, 6); /* nobody knows that it is whole */
+    assert_page(page_behind(&world, ID(4)), PAGE_NO_GAP, 4, 5, 6);
+}
+END_TEST
+
+START_TEST(who_has_the_last_id_misses_nothing_though_it_is_not_stored)
+{
+    fill(1, 3);
+    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 0");
+    assert_nothing(page_behind(&world, ID(3)), PAGE_NO_GAP, ID(3));
+    assert_nothing(page_behind(&world, ID(2)), PAGE_GAP, ID(2));
+}
+END_TEST
+
+START_TEST(from_0_0_it_is_a_gap_when_anything_is_gone)
+{
+    assert_nothing(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP,
+                   (struct message_id){0});
+    fill(1, 3);
+    assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 3);
+    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 2");
+    assert_page(page_behind(&world, (struct message_id){0}), PAGE_GAP, 0, 2, 3);
+}
+END_TEST
+
+START_TEST(when_redis_was_emptied_reading_begins_anew)
+{
+    fill(1, 3);
+    world_ask(&world, "FLUSHALL");
+    const struct page_seen *seen = page_behind(&world, ID(2));
+    assert_nothing(seen, PAGE_RESET, (struct message_id){0});
+    assert_id(seen->last, (struct message_id){0});
+    /* What came since has higher ids: then the position is only not stored. */
+    fill(7, 8);
+    assert_page(page_behind(&world, ID(2)), PAGE_GAP, 2, 7, 8);
+}
+END_TEST
+
+START_TEST(when_redis_is_older_than_the_position_reading_begins_anew)
+{
+    fill(1, 3);
+    assert_page(page_behind(&world, ID(4)), PAGE_RESET, 0, 1, 3);
+    assert_page(page_behind(&world, ((struct message_id){3, 2})), PAGE_RESET, 0, 1, 3);
+}
+END_TEST
+
+START_TEST(when_the_mailbox_has_expired_reading_begins_anew)
+{
+    fill(1, 3);
+    world_ask(&world, "PEXPIRE " MAILBOX " 1");
+    WORLD_UNTIL(&world, world_ask(&world, "EXISTS " MAILBOX)->integer == 0);
+    assert_nothing(page_behind(&world, ID(3)), PAGE_RESET, (struct message_id){0});
+}
+END_TEST
+
+START_TEST(a_position_of_another_epoch_counts_only_while_it_is_stored)
+{
+    struct page_request request = {.user = TEXT("bob"), .position = ID(3), .count = 9};
+
+    fill(1, 6);
+    assert_page(page_ask(&world, &request), PAGE_NO_GAP, 3, 4, 6);
+    world_ask(&world, "XDEL " MAILBOX " 3-1");
+    const struct page_seen *seen = page_ask(&world, &request);
+    ck_assert_int_eq(seen->gap, PAGE_RESET);
+    assert_id(seen->position, (struct message_id){0});
+    ck_assert_uint_eq(seen->count, 5);
+    /* Not even the last id, which would be no gap in this epoch. */
+    world_ask(&world, "XDEL " MAILBOX " 6-1");
+    request.position = ID(6);
+    ck_assert_int_eq(page_ask(&world, &request)->gap, PAGE_RESET);
+    request.same_epoch = true;
+    ck_assert_int_eq(page_ask(&world, &request)->gap, PAGE_NO_GAP);
+}
+END_TEST
+
+/* Who has nothing has nothing of another epoch; and a cursor is of the epoch of its mailbox. */
+START_TEST(neither_0_0_nor_a_cursor_is_of_another_epoch)
+{
+    const struct page_request request = {.user = TEXT("bob"), .count = 9};
+
+    assert_nothing(page_ask(&world, &request), PAGE_NO_GAP, (struct message_id){0});
+    fill(1, 3);
+    assert_page(page_ask(&world, &request), PAGE_NO_GAP, 0, 1, 3);
+    world_ask(&world, "HSET " CURSOR " phone 3-1");
+    world_ask(&world, "XDEL " MAILBOX " 3-1");
+    assert_nothing(page_of_device(&world, "phone"), PAGE_NO_GAP, ID(3));
+}
+END_TEST
+
+/* ---- What may go wrong ---- */
+
+START_TEST(a_mailbox_of_another_type_is_read_as_empty_and_logged)
+{
+    const struct page_request carol = {.user = TEXT("carol"), .count = 9};
+    const struct page_request bob = {.user = TEXT("bob"), .count = 9};
+
+    world_ask(&world, "SET " MAILBOX " text");
+    log_begin(&world);
+    const struct page_seen *page = page_ask(&world, &bob);
+    ck_assert_int_eq(page->outcome, BROKER_ANSWERED);
+    ck_assert_uint_eq(page->count, 0);
+    ck_assert(page->is_last);
+    ck_assert(log_count(&world, "event=mailbox_foreign user=bob"));
+    ck_assert_int_eq(page_ask(&world, &carol)->outcome, BROKER_ANSWERED);
+    ck_assert_uint_eq(world.downs, 0);
+}
+END_TEST
+
+START_TEST(a_redis_that_takes_no_writes_is_read_all_the_same)
+{
+    fill(1, 3);
+    world_ask(&world, "CONFIG SET maxmemory 1");
+    assert_page(page_behind(&world, ID(1)), PAGE_NO_GAP, 1, 2, 3);
+    world_ask(&world, "CONFIG SET maxmemory 0");
+    world_ask(&world, "CONFIG SET min-replicas-to-write 1");
+    assert_page(page_behind(&world, ID(1)), PAGE_NO_GAP, 1, 2, 3);
+}
+END_TEST
+
+START_TEST(without_redis_nothing_is_read)
+{
+    const struct page_request request = {.user = TEXT("bob"), .count = 9};
+
+    redis_kill(&world.server);
+    WORLD_UNTIL(&world, world.downs == 1);
+    ck_assert_int_eq(page_ask(&world, &request)->outcome, BROKER_NOT_SENT);
+}
+END_TEST
+
+/* ---- The epoch ---- */
+
+/* What Redis says of itself is the broker's epoch. */
+static void assert_epoch(void)
+{
+    struct text epoch = broker_epoch(world.broker);
+    char line[80];
+
+    ck_assert_uint_eq(epoch.len, 40);
+    snprintf(line, sizeof(line), "master_replid:%.*s\r\n", (int)epoch.len, epoch.at);
+    ck_assert_ptr_nonnull(strstr(world_ask(&world, "INFO replication")->str, line));
+}
+
+START_TEST(the_epoch_is_the_replication_id_and_another_one_after_a_restart)
+{
+    char before[41];
+
+    assert_epoch();
+    snprintf(before, sizeof(before), "%.40s", broker_epoch(world.broker).at);
+    redis_kill(&world.server);
+    WORLD_UNTIL(&world, world.downs == 1);
+    redis_restart(&world.server);
+    WORLD_UNTIL(&world, world.ups == 2);
+    redisFree(world.client);
+    world.client = NULL;
+    assert_epoch();
+    ck_assert(!text_equal(broker_epoch(world.broker), text_of(before)));
+}
+END_TEST
+
+/* As a fail-over does it, to who is connected to the replica. */
+START_TEST(the_epoch_is_another_one_after_a_promotion)
+{
+    char before[41];
+
+    snprintf(before, sizeof(before), "%.40s", broker_epoch(world.broker).at);
+    world_ask(&world, "REPLICAOF 127.0.0.1 1");
+    WORLD_UNTIL(&world, world.downs == 1);
+    world_ask(&world, "REPLICAOF NO ONE");
+    WORLD_UNTIL(&world, world.ups == 2);
+    assert_epoch();
+    ck_assert(!text_equal(broker_epoch(world.broker), text_of(before)));
+}
+END_TEST
+
+START_TEST(where_redis_does_not_tell_the_epoch_is_empty_and_everything_else_works)
+{
+    log_begin(&world);
+    world_ask(&world, "ACL SETUSER default -info");
+    for (unsigned i = 1; i <= 2; i++) {
+        ck_assert_int_eq(world.downs, i - 1);
+        world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
+        WORLD_UNTIL(&world, world.ups == i + 1);
+        ck_assert_uint_eq(broker_epoch(world.broker).len, 0);
+    }
+    fill(1, 1);
+    assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 1);
+    ck_assert_int_eq(log_count(&world, "event=epoch_unknown"), 1);
+    world_ask(&world, "ACL SETUSER default +info");
+    world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
+    WORLD_UNTIL(&world, world.ups == 4);
+    assert_epoch();
+}
+END_TEST
+
+static void add_gap_tests(TCase *gaps)
+{
+    tcase_add_test(gaps, a_position_that_was_trimmed_is_a_gap);
+    tcase_add_test(gaps, who_has_the_last_id_misses_nothing_though_it_is_not_stored);
+    tcase_add_test(gaps, from_0_0_it_is_a_gap_when_anything_is_gone);
+    tcase_add_test(gaps, when_redis_was_emptied_reading_begins_anew);
+    tcase_add_test(gaps, when_redis_is_older_than_the_position_reading_begins_anew);
+    tcase_add_test(gaps, when_the_mailbox_has_expired_reading_begins_anew);
+    tcase_add_test(gaps, a_position_of_another_epoch_counts_only_while_it_is_stored);
+    tcase_add_test(gaps, neither_0_0_nor_a_cursor_is_of_another_epoch);
+}
+
+static void add_case(Suite *suite, TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    suite_add_tcase(suite, tcase);
+}
+
+Suite *pages_suite(void)
+{
+    Suite *suite = suite_create("broker: pages");
+    TCase *reading = tcase_create("reading");
+    TCase *gaps = tcase_create("gaps");
+    TCase *epoch = tcase_create("epoch");
+
+    tcase_add_test(reading, what_is_stored_behind_the_position_is_read);
+    tcase_add_test(reading,
+                   a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_the_last);
+    tcase_add_test(reading, the_texts_of_a_request_are_copied_and_encoded);
+    tcase_add_test(reading, entries_without_a_body_have_none);
+    tcase_add_test(reading, ids_are_compared_exactly);
+    tcase_add_test(reading, a_device_goes_on_at_its_cursor);
+    tcase_add_test(reading, a_device_that_was_never_here_reads_all_there_is_and_misses_nothing);
+    tcase_add_test(reading, a_cursor_that_is_no_id_counts_as_none_and_is_logged);
+    tcase_add_test(reading, cursors_of_another_type_count_as_none_and_are_logged);
+    tcase_add_test(reading, cursors_that_may_not_be_read_are_refused);
+    tcase_add_test(reading, a_mailbox_of_another_type_is_read_as_empty_and_logged);
+    tcase_add_test(reading, a_redis_that_takes_no_writes_is_read_all_the_same);
+    tcase_add_test(reading, without_redis_nothing_is_read);
+    add_case(suite, reading);
+
+    add_gap_tests(gaps);
+    add_case(suite, gaps);
+
+    tcase_add_test(epoch, the_epoch_is_the_replication_id_and_another_one_after_a_restart);
+    tcase_add_test(epoch, the_epoch_is_another_one_after_a_promotion);
+    tcase_add_test(epoch, where_redis_does_not_tell_the_epoch_is_empty_and_everything_else_works);
+    add_case(suite, epoch);
+    return suite;
+}

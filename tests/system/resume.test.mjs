@@ -1,0 +1,303 @@
+// What was stored while somebody was away comes when they are back: once, in order.
+import assert from 'node:assert/strict';
+import {
+  connect, connectPair, connectUser, expectNothingBefore, refusal, uniqueUser,
+} from './lib/client.mjs';
+import { System } from './lib/system.mjs';
+import { after, before, describe, test } from './lib/test.mjs';
+import { DEADLINE, until } from './lib/wait.mjs';
+
+const isMessage = ({ type }) => type === 'message';
+const isGap = ({ type }) => type === 'gap';
+
+// Sends the contents to `receiver`, and resolves with the answers.
+async function sendAll(sender, receiver, contents) {
+  sender.send(contents.map((content) => ({ receiverID: receiver, content, ref: uniqueUser('ref') })));
+  const answers = [];
+  while (answers.length < contents.length) {
+    answers.push(await sender.next(({ type }) => type === 'sent' || type === 'error'));
+  }
+  assert.deepEqual(answers.map(({ type }) => type), contents.map(() => 'sent'));
+  return answers;
+}
+
+async function contents(client, count) {
+  const found = [];
+  while (found.length < count) found.push((await client.next(isMessage)).content);
+  return found;
+}
+
+const ready = (system) => Promise.all(system.gateways.map((gateway) =>
+  until(async () => await gateway.metric('parley_redis_up') === 1, DEADLINE, 'the gateways to be ready')));
+
+const range = (from, to) => Array.from({ length: to - from }, (_, index) => from + index);
+
+describe('who was away', () => {
+  let system;
+  let one;
+  let two;
+  let sender;
+  const cursor = (user, device = 'default') =>
+    system.redis.command('HGET', `parley:cursor:{${user}}`, device);
+  const cursorIs = (user, id, device) => until(async () => await cursor(user, device) === id,
+    DEADLINE, `the cursor of ${user} to be ${id}`);
+
+  before(async () => {
+    system = await System.start({ gateways: 2 });
+    [one, two] = system.gateways;
+    sender = await connectUser(one, uniqueUser('sender'));
+  });
+  after(() => system?.stop());
+
+  test('gets what was sent meanwhile, behind the welcome, and then what is sent now', async () => {
+    const bob = uniqueUser('bob');
+    const sent = await sendAll(sender, bob, range(0, 40));
+    const client = await connectUser(two, bob);
+    assert.equal(client.welcome.last, sent.at(-1).id);
+    assert.equal(client.welcome.gap, false);
+    await sendAll(sender, bob, [40]);
+    const frames = await client.take(41);
+    assert.deepEqual(frames.map(({ content }) => content), range(0, 41));
+    assert.deepEqual(frames.slice(0, 40).map(({ id }) => id), sent.map(({ id }) => id));
+    assert.equal(frames[0].ts, sent[0].ts);
+  });
+
+  test('is given it from the cursor that a pong has moved', async () => {
+    const bob = uniqueUser('bob');
+    const first = await connectUser(one, bob);
+    const [, second] = await sendAll(sender, bob, ['a', 'b']);
+    await contents(first, 2);
+    await cursorIs(bob, second.id);
+    first.socket.terminate();
+    await sendAll(sender, bob, ['c']);
+    const again = await connectUser(two, bob);
+    assert.equal((await again.next()).content, 'c');
+    // Another device has a cursor of its own, and begins at the beginning.
+    const phone = await connectUser(two, bob, { device: 'phone' });
+    assert.deepEqual(await contents(phone, 3), ['a', 'b', 'c']);
+    await cursorIs(bob, phone.welcome.last, 'phone');
+  });
+
+  test('is given again what no pong has acknowledged', async () => {
+    const bob = uniqueUser('bob');
+    const deaf = await connectUser(one, bob, { autoPong: false });
+    await sendAll(sender, bob, ['a', 'b']);
+    await contents(deaf, 2);
+    await deaf.end(); // a close proves nothing
+    const again = await connectUser(one, bob);
+    assert.deepEqual(await contents(again, 2), ['a', 'b']);
+  });
+
+  test('says with since where it was, whatever the cursor', async () => {
+    const bob = uniqueUser('bob');
+    const sent = await sendAll(sender, bob, range(0, 5));
+    const first = await connectUser(one, bob);
+    await contents(first, 5);
+    await cursorIs(bob, sent[4].id);
+    const again = await connectUser(two, bob, { since: sent[2].id, epoch: first.welcome.epoch });
+    assert.equal(again.welcome.gap, false);
+    assert.deepEqual(await contents(again, 2), [3, 4]);
+    const all = await connectUser(two, bob, { since: '0-0' });
+    assert.equal(all.welcome.gap, false);
+    assert.deepEqual(await contents(all, 5), range(0, 5));
+  });
+
+  test('acknowledges by itself with ack=client, and at most what it was given', async () => {
+    const bob = uniqueUser('bob');
+    const client = await connectUser(one, bob, { ack: 'client' });
+    const sent = await sendAll(sender, bob, range(0, 3));
+    await contents(client, 3);
+    client.send({ type: 'ack', id: sent[1].id });
+    await cursorIs(bob, sent[1].id);
+    client.send({ type: 'ack', id: sent[0].id }); // cursors do not go back
+    client.send({ type: 'ack', id: '18446744073709551615-0' });
+    await cursorIs(bob, sent[2].id);
+  });
+
+  test('is refused with words when it names what is no position', async () => {
+    const bob = uniqueUser('bob');
+    for (const query of [{ user: bob, since: '17' }, { user: bob, ack: 'gateway' },
+      { user: bob, epoch: '?' }, { userA: bob, since: '1-1' }, { userA: bob, ack: 'client' }]) {
+      const { status, body } = await refusal(one, query);
+      assert.equal(status, 400);
+      assert.equal(body.error, 'bad_request');
+      assert.match(body.message, new RegExp(`^${Object.keys(query)[1]} `));
+    }
+  });
+
+  test('pair sessions get what was stored for both, merged by id', async () => {
+    const [a, b] = [uniqueUser('a'), uniqueUser('b')];
+    for (const number of range(0, 50)) await sendAll(sender, number % 3 === 0 ? a : b, [number]);
+    const pair = await connect(two, { userA: a, userB: b });
+    assert.deepEqual((await pair.take(50)).map(({ content }) => content), range(0, 50));
+    pair.send([{ sender: a, receiverID: b, content: 50 }]);
+    assert.equal((await pair.next()).content, 50);
+    await until(async () => (await cursor(a, `pair%3A${a}%3A${b}`)) !== null, DEADLINE, 'a cursor');
+    pair.socket.terminate();
+    await sendAll(sender, a, [51]);
+    const again = await connectPair(one, a, b);
+    await again.next(({ content }) => content === 51);
+    assert.ok(again.received.length < 52);
+  });
+
+  test('a gap is told when messages were trimmed, and reading goes on behind it', async () => {
+    const bob = uniqueUser('bob');
+    const first = await connectUser(one, bob);
+    const [{ id }] = await sendAll(sender, bob, ['read']);
+    await contents(first, 1);
+    await cursorIs(bob, id);
+    await first.end();
+    await sendAll(sender, bob, ['trimmed', 'kept']);
+    await system.redis.command('XTRIM', `parley:mailbox:{${bob}}`, 'MAXLEN', 1);
+    const again = await connectUser(one, bob);
+    assert.equal(again.welcome.gap, true);
+    assert.equal(again.welcome.reset, false);
+    assert.equal((await again.next()).content, 'kept');
+    // Who was never here misses nothing.
+    assert.equal((await connectUser(one, bob, { device: 'new' })).welcome.gap, false);
+  });
+
+  test('a Redis that came back empty resets positions, and the cursor is set anew', async () => {
+    const bob = uniqueUser('bob');
+    const since = `${Date.now() + 3_600_000}-0`; // above everything that will be stored
+    await system.redis.command('HSET', `parley:cursor:{${bob}}`, 'default', since);
+    for (const options of [{}, { since }]) {
+      const { welcome } = await connectUser(one, bob, options);
+      assert.deepEqual([welcome.gap, welcome.reset], [true, true]);
+    }
+    const client = await connectUser(one, bob);
+    const [{ id }] = await sendAll(sender, bob, ['new']);
+    assert.equal((await client.next(isMessage)).content, 'new');
+    await cursorIs(bob, id);
+  });
+
+  test('a position of another epoch that is not stored is a reset, not a gap', async () => {
+    const bob = uniqueUser('bob');
+    const [first] = await sendAll(sender, bob, ['a', 'b']);
+    const since = `${first.ts - 1000}-5`;
+    const { welcome } = await connectUser(one, bob, { since });
+    assert.deepEqual([welcome.gap, welcome.reset], [true, false]);
+    const other = await connectUser(one, bob, { since, epoch: '0'.repeat(40) });
+    assert.deepEqual([other.welcome.gap, other.welcome.reset], [true, true]);
+    assert.deepEqual(await contents(other, 2), ['a', 'b']);
+    // One that is stored is good in any epoch.
+    const good = await connectUser(one, bob, { since: first.id, epoch: '0'.repeat(40) });
+    assert.equal(good.welcome.gap, false);
+    assert.deepEqual(await contents(good, 1), ['b']);
+  });
+
+  test('entries that no gateway wrote are passed over', async () => {
+    const bob = uniqueUser('bob');
+    const key = `parley:mailbox:{${bob}}`;
+    await sendAll(sender, bob, ['good']);
+    await system.redis.command('XADD', key, '*', 'm', 'rubbish');
+    await system.redis.command('XADD', key, '*', 'n', '1');
+    await sendAll(sender, bob, ['good too']);
+    const client = await connectUser(two, bob);
+    assert.deepEqual(await contents(client, 2), ['good', 'good too']);
+    await expectNothingBefore(client, sender, bob);
+    await cursorIs(bob, (await system.redis.command('XINFO', 'STREAM', key))
+      .flatMap((value, at, all) => (all[at - 1] === 'last-generated-id' ? [value] : []))[0]);
+  });
+
+  test('a mailbox or cursors of another type do not keep anybody out', async () => {
+    const [bob, carol] = [uniqueUser('bob'), uniqueUser('carol')];
+    await system.redis.command('SET', `parley:mailbox:{${bob}}`, 'x');
+    await system.redis.command('SET', `parley:cursor:{${carol}}`, 'x');
+    const client = await connectUser(one, bob);
+    await sendAll(client, carol, ['hello']);
+    const other = await connectUser(two, carol);
+    assert.deepEqual(await contents(other, 1), ['hello']);
+    await one.waitForLog('mailbox_foreign', { user: bob });
+    await two.waitForLog('cursor_invalid', { user: carol });
+  });
+
+  test('a message without an id, or with one that Redis cannot have given, moves no position', async () => {
+    const bob = uniqueUser('bob');
+    const client = await connectUser(one, bob);
+    const publish = (frame) =>
+      system.redis.command('PUBLISH', `parley:user:{${bob}}`, frame);
+    await publish('{"type":"message","content":"by hand"}');
+    assert.equal((await client.next()).content, 'by hand');
+    const ms = Date.now() + 3_600_000;
+    await publish(`{"type":"message","id":"${ms}-0","ts":${ms},"sender":"x","receiver":"y","content":1}`);
+    const [{ id }] = await sendAll(sender, bob, ['real']);
+    assert.equal((await client.next()).content, 'real');
+    await cursorIs(bob, id);
+  });
+});
+
+describe('a session that stays', () => {
+  let system;
+  let sender;
+  before(async () => {
+    system = await System.start({ gateways: 2 });
+    sender = await connectUser(system.gateways[0], uniqueUser('sender'));
+  });
+  after(() => system?.stop());
+
+  test('is given what was published while its gateway was not subscribed', async () => {
+    const bob = uniqueUser('bob');
+    const client = await connectUser(system.gateways[1], bob);
+    let sent = 0;
+    for (let round = 0; round < 5; round++) {
+      const sending = sendAll(sender, bob, range(sent, sent + 100));
+      await system.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await sending;
+      sent += 100;
+    }
+    const frames = [];
+    while (frames.length < sent) frames.push(await client.next(isMessage));
+    assert.deepEqual(frames.map(({ content }) => content), range(0, sent));
+    assert.ok(client.received.every(({ value }) => value.type !== 'gap'));
+  });
+
+  test('is told when Redis came back empty, and goes on', async () => {
+    const bob = uniqueUser('bob');
+    await ready(system);
+    const client = await connectUser(system.gateways[1], bob);
+    await sendAll(sender, bob, ['before']);
+    await client.next(isMessage);
+    await system.redis.command('FLUSHALL');
+    await system.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    const gap = await client.next(isGap);
+    assert.deepEqual(gap, { type: 'gap', last: '0-0', reset: true });
+    await ready(system);
+    await sendAll(sender, bob, ['after']);
+    assert.equal((await client.next(isMessage)).content, 'after');
+  });
+
+  test('that leaves in a drain has its cursor where it was', async () => {
+    const bob = uniqueUser('bob');
+    const gateway = await system.addGateway(['--drain', '0s']);
+    const client = await connectUser(gateway, bob);
+    const sent = await sendAll(sender, bob, range(0, 10));
+    await contents(client, 10);
+    await gateway.stop();
+    assert.equal(await client.closeCode(), 1001);
+    assert.equal(await system.redis.command('HGET', `parley:cursor:{${bob}}`, 'default'),
+      sent.at(-1).id);
+  });
+});
+
+test('a mailbox that is longer than the output is read as fast as the client reads', async (t) => {
+  const system = await System.start({
+    gateways: 1, flags: ['--output-max', '128KiB', '--mailbox-max', 2000],
+  });
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const bob = uniqueUser('bob');
+  const sender = await connectUser(gateway, uniqueUser('sender'));
+  const COUNT = 300;
+  for (const number of range(0, COUNT)) {
+    await sendAll(sender, bob, [[number, 'x'.repeat(20_000)]]);
+  }
+  const slow = await connect(gateway, { user: bob });
+  slow.socket.pause();
+  await until(async () => await gateway.metric('parley_output_messages') > 0, DEADLINE, 'a start');
+  assert.ok(await gateway.metric('parley_output_bytes') <= 128 * 1024);
+  const quick = await connectUser(gateway, bob, { device: 'quick' });
+  assert.deepEqual((await contents(quick, COUNT)).map(([number]) => number), range(0, COUNT));
+  slow.socket.resume();
+  assert.deepEqual((await contents(slow, COUNT)).map(([number]) => number), range(0, COUNT));
+});
