@@ -36,7 +36,7 @@ describe('with real gateways', () => {
   let system;
   let redis;
   before(async () => {
-    system = await System.start({ gateways: 2, flags: ['--mailbox-max', 100] });
+    system = await System.start({ gateways: 2 });
     ({ redis } = system);
   });
   after(() => system?.stop());
@@ -65,6 +65,7 @@ describe('with real gateways', () => {
     await event(bob, 'message', ({ content }) => content === count);
     assert.deepEqual(contents(bob), numbers(count));
     assert.deepEqual(contents(alice), []);
+    assert.deepEqual(bob.seen.filter(([name]) => name === 'gap'), []);
     const ids = bob.seen.filter(([name]) => name === 'message').map(([, { id }]) => id);
     assert.equal(bob.since, ids.at(-1));
     assert.equal(bob.epoch, bob.welcome.epoch);
@@ -122,9 +123,10 @@ describe('with real gateways', () => {
   });
 
   test('a mailbox that has overflowed is a gap', async (t) => {
-    const [one, two] = urls();
+    const [one] = urls();
+    const { url } = await system.addGateway(['--mailbox-max', 100]);
     const user = uniqueUser('bob');
-    const alice = open(t, { url: two, user: uniqueUser('alice') });
+    const alice = open(t, { url, user: uniqueUser('alice') });
     const before = open(t, { url: one, user });
     await online(before);
     await sentAll(alice, user, [0]);
