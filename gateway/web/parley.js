@@ -294,7 +294,7 @@ export class Parley {
   #deliver(message) {
     const { id } = message;
     // What is kept nowhere comes once or never, and in no order.
-    if (id === undefined || this.welcome?.last === undefined) this.#emit('message', message);
+    if (id === undefined || this.welcome?.last === undefined) this.#show(message);
     else this.#inbox.take({ ...message, id });
   }
 

@@ -5,7 +5,7 @@ import { uniqueUser } from '../system/lib/client.mjs';
 import { System } from '../system/lib/system.mjs';
 import { after, before, describe, test } from '../system/lib/test.mjs';
 import { DEADLINE, until } from '../system/lib/wait.mjs';
-import { contents, event, online, open } from './lib/parley.mjs';
+import { contents, event, isError, online, open } from './lib/parley.mjs';
 
 // A WebSocket class whose connections the test cuts, without a word of farewell. `deaf`: what the
 // gateway says is not heard, so that an answer is lost.
@@ -164,6 +164,46 @@ describe('with real gateways', () => {
     assert.deepEqual(second.seen.filter(([name]) => name === 'error'), []);
   });
 
+  test('a conversation, page by page, with both directions', async (t) => {
+    const [one, two] = urls();
+    const [alice, bob] = [[one, 'alice'], [two, 'bob']].map(([url, name]) => (
+      open(t, { url, user: uniqueUser(name) })));
+    await Promise.all([online(alice), online(bob)]);
+    const [a, b] = [alice.welcome.user, bob.welcome.user];
+    for (const content of numbers(6)) {
+      if (content % 2 === 0) await bob.send(a, content);
+      else await alice.send(b, content);
+      await bob.send(bob.welcome.user, 'another conversation');
+    }
+    const [newest, older] = await Promise.all([undefined, '0-1']
+      .map((before) => alice.history(b, { before, limit: 2 })));
+    assert.deepEqual(newest.messages.map(({ sender, content }) => [sender, content]),
+      [[a, 5], [b, 6]]);
+    assert.equal(newest.end, false);
+    assert.deepEqual([older.messages, older.end], [[], true]);
+    const pages = [];
+    for await (const messages of bob.historyPages(a, { limit: 4 })) {
+      pages.unshift(...messages.map(({ content }) => content));
+    }
+    assert.deepEqual(pages, numbers(6));
+    await assert.rejects(alice.history(b, { limit: 201 }), isError('bad_request'));
+  });
+
+  test('what one session has read, the others know', async (t) => {
+    const [one, two] = urls();
+    const user = uniqueUser('bob');
+    const alice = open(t, { url: one, user: uniqueUser('alice') });
+    const [phone, tab] = [one, two].map((url) => open(t, { url, user }));
+    await Promise.all([alice, phone, tab].map(online));
+    const { id } = await alice.send(user, 1);
+    await event(phone, 'message');
+    phone.read(alice.welcome.user, id);
+    const { session, ...read } = await event(tab, 'read');
+    assert.deepEqual(read, { type: 'read', sender: user, receiver: alice.welcome.user, id });
+    assert.equal(session, phone.welcome.session);
+    assert.equal((await event(alice, 'read')).session, undefined);
+  });
+
   test('Redis comes back empty: a reset, and what is new is shown', async (t) => {
     const [one, two] = urls();
     const user = uniqueUser('bob');
@@ -177,5 +217,33 @@ describe('with real gateways', () => {
     await sentAll(alice, user, [2]);
     await event(bob, 'message', ({ content }) => content === 2);
     assert.deepEqual(contents(bob), [1, 2]);
+  });
+});
+
+describe('with gateways that keep nothing', () => {
+  let system;
+  before(async () => {
+    system = await System.start({ gateways: 2, flags: ['--delivery', 'live'] });
+  });
+  after(() => system?.stop());
+
+  test('every message is shown, though the ids of two gateways have no order', async (t) => {
+    const [one, two] = system.gateways.map(({ url }) => url);
+    const bob = open(t, { url: one, user: uniqueUser('bob') });
+    const writers = [one, two].map((url) => open(t, { url, user: uniqueUser('alice') }));
+    await Promise.all([bob, ...writers].map(online));
+    assert.equal(bob.welcome.last, undefined);
+    const list = numbers(100);
+    await Promise.all(writers.flatMap((alice) => (
+      list.map((content) => alice.send(bob.welcome.user, content)))));
+    await until(() => contents(bob).length === 2 * list.length, DEADLINE,
+      () => `all of them; ${contents(bob).length}`);
+    for (const alice of writers) {
+      const from = bob.seen.filter(([name, value]) => (
+        name === 'message' && value.sender === alice.welcome.user));
+      assert.deepEqual(from.map(([, { content }]) => content), list);
+    }
+    assert.equal(bob.since, undefined);
+    await assert.rejects(bob.history('alice'), isError('unsupported'));
   });
 });
