@@ -102,7 +102,7 @@ static bool give(struct session *session, const struct reading_entry *entry)
 /* What a page says about positions, before anything of it is given. */
 static struct feed_start take_positions(struct session *session, const struct reading *reading)
 {
-    struct feed_start found = {.last = reading_last(reading)};
+    struct feed_start found = {.is_kept = true, .last = reading_last(reading)};
 
     for (size_t user = 0; user < session_user_count(session); user++) {
         const struct page *page = reading_page(reading, user);
@@ -255,7 +255,7 @@ void feed_open(struct feed *feed, struct session *session, const struct session_
 
 void feed_begin(struct feed *feed, struct session *session)
 {
-    static const struct feed_start nothing = {{0, 0}, false, false};
+    static const struct feed_start nothing = {.is_kept = false};
     struct feed_state *state = session_feed(session);
 
     if (!feed->settings.durable) {
