@@ -11,6 +11,7 @@
 #include "router/deliver.h"
 #include "router/drain.h"
 #include "router/feed.h"
+#include "router/history.h"
 #include "router/queries.h"
 #include "router/router.h"
 #include "router/watches.h"
@@ -42,6 +43,7 @@ struct gateway {
     struct watches *watches;
     struct queries *queries;
     struct feed *feed;
+    struct history *history;
     struct attach *attach;
     struct deliver *deliver;
     struct router *router;
@@ -231,11 +233,20 @@ static void build_router(struct gateway *gateway)
     };
 
     gateway->feed = feed_new(gateway->loop, &feed);
+    const struct history_settings history = {
+        .broker = gateway->broker,
+        .registry = gateway->registry,
+        .durable = config->delivery == DELIVERY_DURABLE,
+        .max_message = config->max_message,
+    };
+
+    gateway->history = history_new(&history);
     struct router_settings router = {
         .broker = gateway->broker,
         .registry = gateway->registry,
         .queries = gateway->queries,
         .feed = gateway->feed,
+        .history = gateway->history,
         .durable = config->delivery == DELIVERY_DURABLE,
         .copies = config->copies,
         .presence = config->presence,
@@ -352,6 +363,7 @@ void gateway_free(struct gateway *gateway)
     attach_free(gateway->attach);
     deliver_free(gateway->deliver);
     router_free(gateway->router);
+    history_free(gateway->history);
     queries_free(gateway->queries);
     watches_free(gateway->watches);
     keys_free(gateway->keys);

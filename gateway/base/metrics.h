@@ -46,6 +46,14 @@ struct builder;
       "Events about watched users, by what became of them")                                        \
     X(PRESENCE_DIFFERENCES, COUNTER, "parley_presence_differences_total", NULL,                    \
       "Frames about what had changed during an outage")                                            \
+    X(READ_MARKS, COUNTER, "parley_read_marks_total", "result",                                    \
+      "Marks up to where a user has read, by what became of them")                                 \
+    X(HISTORY_REQUESTS, COUNTER, "parley_history_requests_total", "result",                        \
+      "Questions from clients for history, by what came of them")                                  \
+    X(HISTORY_ENTRIES, COUNTER, "parley_history_entries_total", "result",                          \
+      "Entries of mailboxes that were read for history, by what became of them")                   \
+    X(ENTRIES_PASSED_OVER, COUNTER, "parley_mailbox_entries_passed_over_total", NULL,              \
+      "Entries of mailboxes that no client could read, as no gateway wrote them")                  \
     X(PUBLISHED, COUNTER, "parley_published_total", "result",                                      \
       "What arrived on the channels of users, by what became of it")                               \
     X(OFFERED, COUNTER, "parley_offered_total", "by",                                              \
@@ -59,8 +67,6 @@ struct builder;
       "Times that a session had no room for a message")                                            \
     X(GAPS, COUNTER, "parley_gaps_total", NULL,                                                    \
       "Times that a session missed messages that are not stored any more")                         \
-    X(ENTRIES_PASSED_OVER, COUNTER, "parley_mailbox_entries_passed_over_total", NULL,              \
-      "Entries of mailboxes that no client could read, as no gateway wrote them")                  \
     X(SENT_BYTES, COUNTER, "parley_sent_bytes_total", NULL, "Payload bytes of frames to clients")  \
     X(DELIVERY_SECONDS, HISTOGRAM, "parley_delivery_seconds", NULL,                                \
       "From accepting a message (Redis' clock) to writing it to a session (this host's clock)")    \

@@ -91,6 +91,11 @@ void keys_presence(const struct keys *keys, struct text user, struct builder *ou
     append_of_user(keys, "presence", user, out);
 }
 
+void keys_read(const struct keys *keys, struct text user, struct builder *out)
+{
+    append_of_user(keys, "read", user, out);
+}
+
 void keys_seen(const struct keys *keys, struct text user, struct builder *out)
 {
     append_of_user(keys, "seen", user, out);

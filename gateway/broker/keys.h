@@ -28,6 +28,7 @@ void keys_ref(const struct keys *keys, struct text receiver, struct text sender,
               struct builder *out);
 void keys_presence(const struct keys *keys, struct text user, struct builder *out);
 void keys_presence_events_channel(const struct keys *keys, struct text user, struct builder *out);
+void keys_read(const struct keys *keys, struct text user, struct builder *out); /* read up to */
 void keys_seen(const struct keys *keys, struct text user, struct builder *out);
 void keys_gateway_channel(const struct keys *keys, struct text incarnation, struct builder *out);
 void keys_gateway_users(const struct keys *keys, struct text incarnation, struct builder *out);

@@ -12,9 +12,11 @@
 #include "embedded/accept_lua.h"
 #include "embedded/cursor_lua.h"
 #include "embedded/enlist_lua.h"
+#include "embedded/history_lua.h"
 #include "embedded/live_lua.h"
 #include "embedded/page_lua.h"
 #include "embedded/presence_lua.h"
+#include "embedded/read_lua.h"
 #include "embedded/reap_lua.h"
 #include "embedded/renew_lua.h"
 
@@ -57,9 +59,11 @@ struct scripts *scripts_new(void)
     set_source(scripts, SCRIPT_ACCEPT, "accept", accept_lua, ACCEPT_LUA_SIZE);
     set_source(scripts, SCRIPT_CURSOR, "cursor", cursor_lua, CURSOR_LUA_SIZE);
     set_source(scripts, SCRIPT_ENLIST, "enlist", enlist_lua, ENLIST_LUA_SIZE);
+    set_source(scripts, SCRIPT_HISTORY, "history", history_lua, HISTORY_LUA_SIZE);
     set_source(scripts, SCRIPT_LIVE, "live", live_lua, LIVE_LUA_SIZE);
     set_source(scripts, SCRIPT_PAGE, "page", page_lua, PAGE_LUA_SIZE);
     set_source(scripts, SCRIPT_PRESENCE, "presence", presence_lua, PRESENCE_LUA_SIZE);
+    set_source(scripts, SCRIPT_READ, "read", read_lua, READ_LUA_SIZE);
     set_source(scripts, SCRIPT_REAP, "reap", reap_lua, REAP_LUA_SIZE);
     set_source(scripts, SCRIPT_RENEW, "renew", renew_lua, RENEW_LUA_SIZE);
     return scripts;

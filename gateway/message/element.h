@@ -18,7 +18,10 @@
     X(CONTENT, "content")                                                                          \
     X(REF, "ref")                                                                                  \
     X(ID, "id")                                                                                    \
-    X(USERS, "users")
+    X(USERS, "users")                                                                              \
+    X(WITH, "with")                                                                                \
+    X(BEFORE, "before")                                                                            \
+    X(LIMIT, "limit")
 
 #define MEMBERS_ENUM(symbol, name) MEMBER_##symbol,
 enum member { MEMBERS(MEMBERS_ENUM) MEMBER_COUNT };

@@ -7,13 +7,12 @@
 #include <string.h>
 
 #include "message/element.h"
+#include "message/field.h"
 #include "message/scan.h"
 
 #define DEVICE_MAX 64
 #define EXCERPT_MAX 32 /* bytes of a stranger's text in an error message */
 #define EXPLANATION_MAX 256
-#define ESCAPE_LEN 6 /* \u0041: the longest that one decoded byte may be written */
-#define DECODE_MAX (ESCAPE_LEN * PARSE_USER_MAX)
 
 #define AS_TEXT(symbol, name) {(name), sizeof(name) - 1},
 static const struct text TYPE_NAMES[REQUEST_TYPE_COUNT] = {REQUEST_TYPES(AS_TEXT)};
@@ -94,39 +93,6 @@ __attribute__((format(printf, 3, 4))) static void fail(struct slot *slot, enum e
     slot->request.message = (struct text){slot->explanation, (size_t)len};
 }
 
-/* Decodes a member into `text`: the frame's own bytes, or `storage` (of `max` bytes) where escapes
- * made that necessary. NULL when it is a string of 1 to `max` bytes without control characters;
- * else what is wrong with it. */
-static const char *read_string(const struct scan_value *value, size_t max, char *storage,
-                               struct text *text)
-{
-    char decoded[DECODE_MAX];
-
-    assert(max * ESCAPE_LEN <= sizeof(decoded));
-    if (value->text.at == NULL)
-        return "is missing";
-    if (value->kind != SCAN_STRING)
-        return "is not a string";
-    struct text string = {value->text.at + 1, value->text.len - 2};
-    if (value->escaped) {
-        if (string.len > max * ESCAPE_LEN)
-            return "is too long";
-        string = (struct text){decoded, scan_decode(value, decoded)};
-        if (string.len == SIZE_MAX)
-            return "has half of a surrogate pair";
-    }
-    if (string.len == 0)
-        return "is empty";
-    if (string.len > max)
-        return "is too long";
-    if (text_has_control(string))
-        return "has a control character";
-    if (value->escaped)
-        string.at = memcpy(storage, decoded, string.len);
-    *text = string;
-    return NULL;
-}
-
 /* A ref that cannot be read is an error of its own only if nothing else is wrong with the element;
  * one that can be read goes into the answer whatever else is wrong. */
 static const char *read_ref(struct slot *slot, const struct element *element)
@@ -136,7 +102,7 @@ static const char *read_ref(struct slot *slot, const struct element *element)
 
     if (value->text.at == NULL)
         return NULL;
-    wrong = read_string(value, PARSE_REF_MAX, slot->ref, &slot->request.ref);
+    wrong = field_read_string(value, PARSE_REF_MAX, slot->ref, &slot->request.ref);
     slot->request.has_ref = wrong == NULL;
     return wrong;
 }
@@ -183,7 +149,8 @@ static bool read_receiver(struct slot *slot, const struct element *element)
         value = &element->members[MEMBER_RECEIVER];
         name = "receiver";
     }
-    const char *wrong = read_string(value, PARSE_USER_MAX, slot->receiver, &slot->request.receiver);
+    const char *wrong =
+        field_read_string(value, PARSE_USER_MAX, slot->receiver, &slot->request.receiver);
     if (wrong == NULL)
         return true;
     fail(slot, ERROR_BAD_RECEIVER,
@@ -197,7 +164,7 @@ static bool read_sender(struct slot *slot, const struct scan_value *value)
     const char *wrong = NULL;
 
     if (value->text.at != NULL && !text_equal(value->text, TEXT("\"\"")))
-        wrong = read_string(value, PARSE_USER_MAX, slot->sender, &slot->request.sender);
+        wrong = field_read_string(value, PARSE_USER_MAX, slot->sender, &slot->request.sender);
     if (wrong == NULL)
         return true;
     fail(slot, ERROR_BAD_REQUEST,
@@ -215,7 +182,7 @@ static bool read_id(struct slot *slot, const struct scan_value *value)
 
     if (value->text.at == NULL && slot->request.type == REQUEST_TYPING)
         return true;
-    wrong = read_string(value, MESSAGE_ID_TEXT_MAX - 1, slot->id, &slot->request.id);
+    wrong = field_read_string(value, MESSAGE_ID_TEXT_MAX - 1, slot->id, &slot->request.id);
     if (wrong == NULL && !message_id_parse(slot->request.id, &id))
         wrong = "is not an id";
     if (wrong == NULL)
@@ -223,6 +190,58 @@ static bool read_id(struct slot *slot, const struct scan_value *value)
     fail(slot, ERROR_BAD_REQUEST,
          "id %s: it must be the id of a message, such as \"1700000000000-0\"", wrong);
     return false;
+}
+
+static void read_with(struct slot *slot, const struct scan_value *value)
+{
+    const char *wrong =
+        field_read_string(value, PARSE_USER_MAX, slot->receiver, &slot->request.with);
+
+    if (wrong != NULL)
+        fail(slot, ERROR_BAD_REQUEST,
+             "with %s: it must be the other user of the conversation, a string of 1 to %d bytes "
+             "without control characters",
+             wrong, PARSE_USER_MAX);
+}
+
+static void read_before(struct slot *slot, const struct scan_value *value)
+{
+    struct message_id id;
+    const char *wrong = NULL;
+
+    if (value->text.at == NULL)
+        return;
+    wrong = field_read_string(value, MESSAGE_ID_TEXT_MAX - 1, slot->id, &slot->request.before);
+    if (wrong == NULL && !message_id_parse(slot->request.before, &id))
+        wrong = "is not an id";
+    if (wrong != NULL)
+        fail(slot, ERROR_BAD_REQUEST,
+             "before %s: it must be an id, such as the \"next\" of the page before, or left out",
+             wrong);
+}
+
+static void read_limit(struct slot *slot, const struct scan_value *value)
+{
+    const char *wrong = NULL;
+
+    slot->request.limit = PARSE_HISTORY_DEFAULT;
+    if (value->text.at == NULL)
+        return;
+    wrong = field_read_count(value, PARSE_HISTORY_MAX, &slot->request.limit);
+    if (wrong != NULL)
+        fail(slot, ERROR_BAD_REQUEST,
+             "limit %s: it must be a whole number from 1 to %d, or left out", wrong,
+             PARSE_HISTORY_MAX);
+}
+
+/* The first thing that is wrong is the error. */
+static void read_history(struct slot *slot, const struct scan_value *members)
+{
+    read_with(slot, &members[MEMBER_WITH]);
+    if (!slot->request.failed)
+        read_before(slot, &members[MEMBER_BEFORE]);
+    if (!slot->request.failed)
+        read_limit(slot, &members[MEMBER_LIMIT]);
 }
 
 /* The array that the scanner is in front of: how many elements it has, and how many of them are
@@ -260,7 +279,7 @@ static void read_list(struct slot *slot, struct scanner *scanner, size_t escaped
     slot->users = list;
     scan_enter(scanner, '[');
     for (size_t i = 0; scan_element(scanner, &value); i++) {
-        const char *wrong = read_string(&value, PARSE_USER_MAX, storage, &user);
+        const char *wrong = field_read_string(&value, PARSE_USER_MAX, storage, &user);
 
         if (wrong != NULL) {
             fail(slot, ERROR_BAD_REQUEST,
@@ -378,6 +397,9 @@ static void add_request(struct parser *parser, const struct element *element)
         return;
     case REQUEST_ACK:
         read_id(slot, &element->members[MEMBER_ID]);
+        return;
+    case REQUEST_HISTORY:
+        read_history(slot, element->members);
         return;
     default:
         return; /* nothing more of it is read */

@@ -18,6 +18,10 @@
 #define PARSE_REF_MAX 64    /* bytes of a ref */
 #define PARSE_USERS_MAX 100 /* users in one request about presence */
 
+/* Messages in one page of history: the most that may be asked for, and what is without asking. */
+#define PARSE_HISTORY_MAX 200
+#define PARSE_HISTORY_DEFAULT 50
+
 /* X(symbol, type): the `type` of a request. A frame without one is a message. */
 #define REQUEST_TYPES(X)                                                                           \
     X(MESSAGE, "message")                                                                          \
@@ -48,7 +52,11 @@ struct request {
     /* About presence: who is asked for, decoded, in the order of the frame, each once. */
     const struct text *users;
     size_t user_count;
-    bool failed; /* then `error` and `message`, and has_ref where it could be read */
+    /* Of history. */
+    struct text with;   /* decoded: the other user of the conversation */
+    struct text before; /* decoded, an id; empty when there is none */
+    unsigned limit;     /* messages; 1 to PARSE_HISTORY_MAX */
+    bool failed;        /* then `error` and `message`, and has_ref where it could be read */
     enum error_code error;
     struct text message; /* for a person: names the member and what would be right */
 };

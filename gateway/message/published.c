@@ -59,6 +59,20 @@ static bool take_signal_head(struct text *rest)
            take(rest, TEXT("{\"type\":\"delivered\",")) || take(rest, TEXT("{\"type\":\"read\","));
 }
 
+/* The session in front of a read's sender, as write_signal() puts it there for the reader's other
+ * sessions: a name without escapes. Empty when there is none. */
+static struct text take_session(struct text *rest)
+{
+    struct text name = {0};
+
+    if (take(rest, TEXT("\"session\":\""))) {
+        name = text_split(rest, '"');
+        if (!take(rest, TEXT(",")))
+            *rest = (struct text){0};
+    }
+    return name;
+}
+
 struct published parse_published(struct text bytes)
 {
     static const struct text SENDER = TEXT("\"sender\":\"");
@@ -70,8 +84,12 @@ struct published parse_published(struct text bytes)
         if (take_message_head(&message, &published.id) && take_copy(&message, &published) &&
             text_starts_with(message, SENDER))
             return published;
-        if (take_signal_head(&signal) && text_starts_with(signal, SENDER))
-            return (struct published){.kind = PUBLISHED_SIGNAL};
+        if (take_signal_head(&signal)) {
+            struct text session = take_session(&signal);
+
+            if (text_starts_with(signal, SENDER))
+                return (struct published){.kind = PUBLISHED_SIGNAL, .session = session};
+        }
     }
     return (struct published){.kind = PUBLISHED_FOREIGN};
 }

@@ -14,7 +14,8 @@ struct published {
     enum published_kind kind;
     struct message_id id; /* of a message; 0-0 otherwise */
     bool is_copy;         /* of what the user of the channel sent */
-    struct text session;  /* of a copy: which sent it and is not to get it; points into the bytes */
+    struct text
+        session; /* which sent it and is not to get it; points into the bytes; empty: to all */
 };
 struct published parse_published(struct text bytes);
 

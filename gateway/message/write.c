@@ -84,15 +84,35 @@ static const char *signal_name(enum request_type type)
     return "read";
 }
 
-void write_signal(struct builder *out, enum request_type type, struct text sender,
-                  struct text receiver, struct text id)
+void write_signal(struct builder *out, enum request_type type, struct text session,
+                  struct text sender, struct text receiver, struct text id)
 {
     builder_append(out, TEXT("{\"type\":\""));
     builder_append_string(out, signal_name(type));
-    append_member(out, "\",\"sender\":", sender);
+    builder_append_char(out, '"');
+    if (session.len > 0)
+        append_member(out, ",\"session\":", session);
+    append_member(out, ",\"sender\":", sender);
     append_member(out, ",\"receiver\":", receiver);
     if (id.len > 0)
         append_member(out, ",\"id\":", id);
+    builder_append_char(out, '}');
+}
+
+void write_history_begin(struct builder *out, struct text with)
+{
+    append_member(out, "{\"type\":\"history\",\"with\":", with);
+    builder_append(out, TEXT(",\"messages\":["));
+}
+
+void write_history_end(struct builder *out, struct message_id next, bool end, bool has_ref,
+                       struct text ref)
+{
+    builder_append(out, TEXT("],\"next\":"));
+    append_id(out, next);
+    builder_append(out, end ? TEXT(",\"end\":true") : TEXT(",\"end\":false"));
+    if (has_ref)
+        append_member(out, ",\"ref\":", ref);
     builder_append_char(out, '}');
 }
 

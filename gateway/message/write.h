@@ -27,9 +27,19 @@ void write_message(struct builder *out, struct message_id id, struct text body);
 void write_copy(struct builder *out, struct message_id id, struct message_id sent,
                 struct text session, struct text ref, struct text body);
 
-/* {"type":"typing"|"delivered"|"read","sender","receiver"[,"id"]}; id may be empty. */
-void write_signal(struct builder *out, enum request_type type, struct text sender,
-                  struct text receiver, struct text id);
+/* {"type":"typing"|"delivered"|"read"[,"session"],"sender","receiver"[,"id"]}; session and id may
+ * be empty. `session` is for the other sessions of the sender: parse_published() reads it. */
+void write_signal(struct builder *out, enum request_type type, struct text session,
+                  struct text sender, struct text receiver, struct text id);
+
+/* Of a page of history without its messages. */
+#define WRITE_HISTORY_MAX 1024
+
+/* {"type":"history","with","messages":[, to be followed by the messages, with commas in between,
+ * and this: ],"next","end"[,"ref"]} */
+void write_history_begin(struct builder *out, struct text with);
+void write_history_end(struct builder *out, struct message_id next, bool end, bool has_ref,
+                       struct text ref);
 
 /* {"type":"sent","ref","id","ts"[,"online"]}; online: NULL when it is not to be told */
 void write_sent(struct builder *out, struct text ref, struct message_id id, const bool *online);

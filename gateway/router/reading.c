@@ -2,10 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
-#include "base/metrics.h"
-#include "message/published.h"
 #include "message/write.h"
+#include "router/stored.h"
 
 #define USERS_MAX 2
 
@@ -27,30 +25,24 @@ struct reading {
     void *arg;
 };
 
-/* Somebody may have written to the stream by hand: what a client could not read is passed over. */
+/* NULL when no client may see it. */
 static struct buffer *frame_of(const struct page_entry *entry)
 {
     struct builder frame;
-    struct buffer *bytes;
+    struct buffer *bytes = NULL;
     const char *wrong = "no field m";
-    char id[MESSAGE_ID_TEXT_MAX];
-    bool is_message;
 
+    builder_init(&frame, SIZE_MAX);
     if (entry->body.at != NULL) {
-        builder_init(&frame, SIZE_MAX);
         write_message(&frame, entry->id, entry->body);
-        bytes = builder_to_buffer(&frame);
-        builder_clear(&frame);
-        wrong = parse_foreign(buffer_text(bytes), &is_message);
-        if (wrong == NULL && parse_published(buffer_text(bytes)).kind == PUBLISHED_MESSAGE)
-            return bytes;
-        wrong = wrong == NULL ? "not written by a gateway" : wrong;
-        buffer_unref(bytes);
+        wrong = stored_check(builder_text(&frame));
     }
-    metrics_add(METRIC_ENTRIES_PASSED_OVER, 1);
-    log_repeated(LOG_LEVEL_WARN, "mailbox_entry_passed_over",
-                 LOG_TEXT("id", message_id_format(entry->id, id)), LOG_STRING("why", wrong));
-    return NULL;
+    if (wrong == NULL)
+        bytes = builder_to_buffer(&frame);
+    else
+        stored_pass_over(entry->id, wrong);
+    builder_clear(&frame);
+    return bytes;
 }
 
 static void on_page(void *arg, const struct page *page)

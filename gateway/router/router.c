@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "broker/live.h"
+#include "broker/read_marks.h"
 #include "message/parse.h"
 #include "message/write.h"
 #include "router/answer.h"
@@ -61,6 +62,7 @@ struct router *router_new(const struct router_settings *settings)
     metrics_label_values(METRIC_MESSAGES_ACCEPTED, receiver_results, 2);
     metrics_label_values(METRIC_COPIES, copy_results, 2);
     metrics_label_values(METRIC_SIGNALS, signal_labels, 3);
+    read_marks_register_metrics();
     return router;
 }
 
@@ -244,8 +246,7 @@ static void send_message(struct router *router, struct session *session,
 
 static void send_signal(struct router *router, const struct request *request, struct text sender)
 {
-    metrics_add_labelled(METRIC_SIGNALS, request->type - REQUEST_TYPING, 1);
-    write_signal(&router->frame, request->type, sender, request->receiver, request->id);
+    write_signal(&router->frame, request->type, TEXT(""), sender, request->receiver, request->id);
     broker_publish(router->settings.broker, request->receiver, builder_text(&router->frame));
     builder_reset(&router->frame);
 }
@@ -265,6 +266,38 @@ static void acknowledge(struct router *router, struct session *session,
                  "yourself"));
     else if (message_id_parse(request->id, &id))
         feed_acknowledge(router->settings.feed, session, id);
+}
+
+/* The reader's other sessions are to know too; where nothing is stored they are just told. */
+static void note_read(struct router *router, const struct session *session,
+                      const struct request *request, struct text reader)
+{
+    struct read_mark mark = {
+        .reader = reader,
+        .peer = request->receiver,
+        .id = request->id,
+        .ttl_ms = 2 * router->settings.bounds.ttl_ms,
+    };
+
+    write_signal(&router->frame, REQUEST_READ, session_name(session), reader, request->receiver,
+                 request->id);
+    mark.frame = builder_text(&router->frame);
+    if (router->settings.durable)
+        read_mark_move(router->settings.broker, &mark);
+    else
+        broker_publish(router->settings.broker, reader, mark.frame);
+    builder_reset(&router->frame);
+}
+
+static void take_signal(struct router *router, const struct session *session,
+                        const struct request *request, struct text sender)
+{
+    metrics_add_labelled(METRIC_SIGNALS, request->type - REQUEST_TYPING, 1);
+    if (request->type == REQUEST_READ)
+        note_read(router, session, request, sender);
+    /* Of what one wrote oneself the line above has told all who do not know. */
+    if (request->type != REQUEST_READ || !text_equal(request->receiver, sender))
+        send_signal(router, request, sender);
 }
 
 /* After what asks Redis for something: who does not is not the cause, and stays readable. */
@@ -301,7 +334,7 @@ static void handle(struct router *router, struct session *session, const struct 
     case REQUEST_TYPING:
     case REQUEST_DELIVERED:
     case REQUEST_READ:
-        send_signal(router, request, sender);
+        take_signal(router, session, request, sender);
         pause_when_congested(router, session);
         break;
     case REQUEST_ACK:
@@ -312,6 +345,10 @@ static void handle(struct router *router, struct session *session, const struct 
             break;
         write_pong(&router->frame, request->has_ref, request->ref);
         answer_push_built(session, &router->frame);
+        break;
+    case REQUEST_HISTORY:
+        history_take(router->settings.history, session, request);
+        pause_when_congested(router, session);
         break;
     case REQUEST_PRESENCE:
     case REQUEST_WATCH:

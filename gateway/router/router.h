@@ -7,6 +7,7 @@
 
 #include "broker/mailbox.h"
 #include "router/feed.h"
+#include "router/history.h"
 #include "router/queries.h"
 #include "session/registry.h"
 
@@ -17,6 +18,7 @@ struct router_settings {
     struct registry *registry; /* outlives it */
     struct queries *queries;   /* outlives it */
     struct feed *feed;         /* outlives it */
+    struct history *history;   /* outlives it */
     bool durable;              /* as --delivery */
     bool copies;               /* as --copies */
     bool presence;             /* as --presence; off: `sent` does not say whether it was online */

@@ -36,6 +36,15 @@ static void check_users(const struct request *request)
     }
 }
 
+static void check_history(const struct request *request)
+{
+    struct message_id id;
+
+    check_text(request->with, PARSE_USER_MAX);
+    assert(request->before.len == 0 || message_id_parse(request->before, &id));
+    assert(request->limit >= 1 && request->limit <= PARSE_HISTORY_MAX);
+}
+
 static void check_good(const struct request *request, struct text frame)
 {
     struct message_id id;
@@ -46,6 +55,8 @@ static void check_good(const struct request *request, struct text frame)
     if (request->type == REQUEST_PRESENCE || request->type == REQUEST_WATCH ||
         request->type == REQUEST_UNWATCH)
         check_users(request);
+    if (request->type == REQUEST_HISTORY)
+        check_history(request);
     if (request->type > REQUEST_READ)
         return;
     check_text(request->receiver, PARSE_USER_MAX);

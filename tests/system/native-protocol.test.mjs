@@ -108,7 +108,6 @@ describe('the native protocol', () => {
       ['too_large', { receiverID: 'bob', content: 'x'.repeat(MAX_MESSAGE) }, /1024/],
       ['too_deep', `{"receiverID":"bob","content":${nested(MAX_DEPTH)}}`, /8/],
       ['batch_too_long', Array(101).fill({ type: 'ping' }), /100/],
-      ['unsupported', { type: 'history', with: 'bob' }, /supported/],
       ['not_allowed', { type: 'ack', id: '1-1' }, /ack=client/],
       ['bad_request', { type: 'ack', id: 'x' }, /id/],
       ['unsupported', { type: 'auth', token: 'x' }, /supported/],

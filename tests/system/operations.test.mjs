@@ -125,6 +125,17 @@ describe('the rights in Redis that docs/operations.md gives', () => {
   });
 });
 
+// So many that some are forgotten.
+async function readMany(redis, from, gateway) {
+  const { user } = from.welcome;
+  const other = await connectUser(gateway, user);
+  const fields = Array.from({ length: 1000 }, (_, at) => [`peer-${at}`, `${at}-0`]);
+  await redis.command('HSET', `parley:read:{${user}}`, ...fields.flat());
+  from.send({ type: 'read', receiverID: 'somebody', id: '5000-0' });
+  await other.next(({ type }) => type === 'read');
+  await other.end();
+}
+
 // Everything that makes gateways talk to Redis.
 async function exercise(redis, one, two) {
   const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
@@ -132,11 +143,14 @@ async function exercise(redis, one, two) {
   const to = await connectUser(two, bob);
   await connectPair(two, bob, alice);
   from.send([{ receiverID: bob, content: 1, ref: '1' }, { type: 'typing', receiverID: bob },
-    { type: 'watch', users: [bob] }, { type: 'presence', users: [bob, 'nobody'], ref: '2' }]);
+    { type: 'watch', users: [bob] }, { type: 'presence', users: [bob, 'nobody'], ref: '2' },
+    { type: 'history', with: bob }]);
   await from.next(({ type }) => type === 'sent');
   await to.next(({ type }) => type === 'message');
+  await from.next(({ type }) => type === 'history');
   await until(() => redis.command('HGET', `parley:cursor:{${bob}}`, 'default'), DEADLINE,
     'his pong to move the cursor');
+  await readMany(redis, from, two);
   await to.end();
   await (await connectUser(two, bob, { device: 'new' })).next(({ type }) => type === 'message');
   await redis.command('CLIENT', 'KILL', 'USER', 'gateway');

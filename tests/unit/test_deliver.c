@@ -1,5 +1,6 @@
 #include "router/deliver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,23 @@ START_TEST(pair_session_gets_messages_and_no_signals)
 }
 END_TEST
 
+START_TEST(a_read_is_withheld_from_the_session_that_it_names)
+{
+    struct session *reader = open_session("bob", NULL);
+    struct session *other = open_session("bob", NULL);
+    struct text name = session_name(reader);
+    char read[128];
+
+    snprintf(read, sizeof(read),
+             "{\"type\":\"read\",\"session\":\"%.*s\",\"sender\":\"bob\",\"receiver\":\"a\","
+             "\"id\":\"1-2\"}",
+             (int)name.len, name.at);
+    deliver_published(deliver, TEXT("bob"), text_of(read));
+    ck_assert_uint_eq(session_output(reader)->count, 0);
+    assert_got(other, read);
+}
+END_TEST
+
 START_TEST(session_with_no_room_for_a_message_is_closed_as_slow)
 {
     struct session *bob = open_session("bob", NULL);
@@ -188,6 +206,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, message_goes_to_all_sessions_of_its_user_as_one_buffer);
     tcase_add_test(tests, pair_session_gets_messages_and_no_signals);
+    tcase_add_test(tests, a_read_is_withheld_from_the_session_that_it_names);
     tcase_add_test(tests, session_with_no_room_for_a_message_is_closed_as_slow);
     tcase_add_test(tests, signal_without_room_is_dropped_and_the_session_stays);
     tcase_add_test(tests, foreign_frame_is_passed_on_as_it_is);

@@ -215,7 +215,7 @@ START_TEST(other_types_are_recognised_by_their_exact_name)
     builder_reset(&frame);                                                                         \
     builder_printf(&frame,                                                                         \
                    "{\"type\":\"%s\",\"receiver\":\"b\",\"content\":1,\"id\":\"1-1\","             \
-                   "\"users\":[\"u\"]}",                                                           \
+                   "\"users\":[\"u\"],\"with\":\"b\"}",                                            \
                    name);                                                                          \
     ck_assert_int_eq(good_text(builder_text(&frame))->type, REQUEST_##symbol);
     REQUEST_TYPES(CHECK_TYPE)

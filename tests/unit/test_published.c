@@ -94,6 +94,10 @@ START_TEST(anything_else_is_foreign)
         "{\"type\":\"typing\",\"sender\":\"a\"",
         "{\"type\":\"ack\",\"sender\":\"a\"}",
         "{\"type\":\"welcome\",\"sender\":\"a\"}",
+        "{\"type\":\"read\",\"session\":\"x\"}",
+        "{\"type\":\"read\",\"session\":\"x\" ,\"sender\":\"a\"}",
+        "{\"type\":\"read\",\"session\":\"x,\"sender\":\"a\"}",
+        "{\"type\":\"read\",\"session\":1,\"sender\":\"a\"}",
     };
 
     for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++) {
@@ -103,6 +107,20 @@ START_TEST(anything_else_is_foreign)
         ck_assert(published.id.ms == 0 && published.id.seq == 0);
         ck_assert(!published.is_copy && published.session.len == 0);
     }
+}
+END_TEST
+
+START_TEST(a_read_may_name_the_session_that_is_not_to_get_it)
+{
+    struct published published =
+        parse_published(TEXT("{\"type\":\"read\",\"session\":\"00112233445566aa\","
+                             "\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}"));
+
+    ck_assert_int_eq(published.kind, PUBLISHED_SIGNAL);
+    ck_assert(text_equal(published.session, TEXT("00112233445566aa")));
+    published = parse_published(TEXT("{\"type\":\"read\",\"sender\":\"a\",\"session\":\"x\"}"));
+    ck_assert_int_eq(published.kind, PUBLISHED_SIGNAL);
+    ck_assert_uint_eq(published.session.len, 0);
 }
 END_TEST
 
@@ -206,6 +224,7 @@ int main(void)
     tcase_add_test(tests, a_copy_names_the_session_that_sent_it);
     tcase_add_test(tests, signals_have_no_id_of_their_own);
     tcase_add_test(tests, anything_else_is_foreign);
+    tcase_add_test(tests, a_read_may_name_the_session_that_is_not_to_get_it);
     tcase_add_test(tests, foreign_messages_and_signals_may_pass);
     tcase_add_test(tests, foreign_bytes_that_a_client_could_not_take_are_refused);
     tcase_add_test(tests, an_event_of_presence_is_read_by_position);

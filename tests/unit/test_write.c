@@ -74,15 +74,63 @@ END_TEST
 
 START_TEST(signals_with_and_without_an_id)
 {
-    write_signal(&out, REQUEST_TYPING, TEXT("a"), TEXT("b"), (struct text){0});
+    write_signal(&out, REQUEST_TYPING, TEXT(""), TEXT("a"), TEXT("b"), (struct text){0});
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"typing\",\"sender\":\"a\",\"receiver\":\"b\"}");
-    write_signal(&out, REQUEST_DELIVERED, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    write_signal(&out, REQUEST_DELIVERED, TEXT(""), TEXT("a"), TEXT("b"), TEXT("1-2"));
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"delivered\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
-    write_signal(&out, REQUEST_READ, TEXT("a"), TEXT("b"), TEXT("1-2"));
+    write_signal(&out, REQUEST_READ, TEXT(""), TEXT("a"), TEXT("b"), TEXT("1-2"));
     ck_assert_int_eq(parse_published(builder_text(&out)).kind, PUBLISHED_SIGNAL);
     check_out("{\"type\":\"read\",\"sender\":\"a\",\"receiver\":\"b\",\"id\":\"1-2\"}");
+}
+END_TEST
+
+START_TEST(a_read_for_the_other_sessions_names_its_own)
+{
+    write_signal(&out, REQUEST_READ, TEXT("00112233445566aa"), TEXT("a"), TEXT("b"), TEXT("1-2"));
+    struct published published = parse_published(builder_text(&out));
+    ck_assert_int_eq(published.kind, PUBLISHED_SIGNAL);
+    ck_assert(text_equal(published.session, TEXT("00112233445566aa")));
+    check_out("{\"type\":\"read\",\"session\":\"00112233445566aa\",\"sender\":\"a\","
+              "\"receiver\":\"b\",\"id\":\"1-2\"}");
+}
+END_TEST
+
+START_TEST(a_message_is_its_head_and_its_body)
+{
+    write_message(&out, (struct message_id){1700000000000, 5}, TEXT("\"sender\":\"a\"}"));
+    check_out("{\"type\":\"message\",\"id\":\"1700000000000-5\",\"ts\":1700000000000,"
+              "\"sender\":\"a\"}");
+}
+END_TEST
+
+START_TEST(history_is_written_around_its_messages)
+{
+    write_history_begin(&out, TEXT("b\"b"));
+    write_history_end(&out, (struct message_id){5, 1}, true, false, TEXT(""));
+    check_out("{\"type\":\"history\",\"with\":\"b\\\"b\",\"messages\":[],\"next\":\"5-1\","
+              "\"end\":true}");
+    write_history_begin(&out, TEXT("b"));
+    builder_append(&out, TEXT("{},{}"));
+    write_history_end(&out, (struct message_id){0, 0}, false, true, TEXT("r\""));
+    check_out("{\"type\":\"history\",\"with\":\"b\",\"messages\":[{},{}],\"next\":\"0-0\","
+              "\"end\":false,\"ref\":\"r\\\"\"}");
+}
+END_TEST
+
+/* What is not messages in the answer is never longer than was reckoned with. */
+START_TEST(the_longest_history_fits_around_its_messages)
+{
+    char user[PARSE_USER_MAX];
+    char ref[PARSE_REF_MAX];
+
+    memset(user, '"', sizeof(user));
+    memset(ref, '"', sizeof(ref));
+    write_history_begin(&out, (struct text){user, sizeof(user)});
+    write_history_end(&out, (struct message_id){UINT64_MAX, UINT64_MAX}, false, true,
+                      (struct text){ref, sizeof(ref)});
+    ck_assert_uint_le(out.len, WRITE_HISTORY_MAX);
 }
 END_TEST
 
@@ -218,6 +266,10 @@ int main(void)
     tcase_add_test(tests, a_body_behind_the_head_is_recognised_as_a_message);
     tcase_add_test(tests, a_message_and_a_copy_are_recognised);
     tcase_add_test(tests, signals_with_and_without_an_id);
+    tcase_add_test(tests, a_read_for_the_other_sessions_names_its_own);
+    tcase_add_test(tests, a_message_is_its_head_and_its_body);
+    tcase_add_test(tests, history_is_written_around_its_messages);
+    tcase_add_test(tests, the_longest_history_fits_around_its_messages);
     tcase_add_test(tests, sent_says_id_time_and_whether_online);
     tcase_add_test(tests, presence_of_many_with_and_without_ref_and_since);
     tcase_add_test(tests, the_longest_presence_has_room);
