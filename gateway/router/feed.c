@@ -288,6 +288,8 @@ static void push_live(struct feed *feed, struct session *session, size_t user, s
 
     if (has_id && message_id_compare(id, session_position(session, user)) <= 0) {
         ledger_settled(LEDGER_DUPLICATE);
+    } else if (session_is_leaving(session)) {
+        ledger_settled(has_id ? LEDGER_DEFERRED : LEDGER_DROPPED);
     } else if (is_withheld(session, published)) {
         ledger_settled(LEDGER_WITHHELD);
         if (has_id)
@@ -298,7 +300,7 @@ static void push_live(struct feed *feed, struct session *session, size_t user, s
         ask_queued(feed);
     } else if (!session_give(session, user, id, true, frame)) {
         ledger_settled(has_id ? LEDGER_DEFERRED : LEDGER_DROPPED);
-        if (!session_is_leaving(session) && (has_id || !feed->settings.durable))
+        if (has_id || !feed->settings.durable)
             slow(feed, session);
     }
 }
