@@ -218,7 +218,7 @@ void session_ask(struct session *session)
 
 static void leave_when_done(struct session *session)
 {
-    if (!session->leaving || session->unanswered > 0)
+    if (!session->leaving || session->unanswered > 0 || session->state == SESSION_CLOSING)
         return;
     if (receipts_are_complete(session))
         session_close(session, CLOSE_GOING_AWAY);

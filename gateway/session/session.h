@@ -120,7 +120,7 @@ void session_answered(struct session *session);
 
 /* Closes it with CLOSE_GOING_AWAY when no request waits any more and what it was given has arrived,
  * for which it is pinged, and waited a second. It must not ask from here on, and is given nothing
- * more, so that this ends. Allowed at any time, and again. */
+ * more, so that this ends. Allowed at any time, and again; nothing when it is CLOSING. */
 void session_leave(struct session *session);
 bool session_is_leaving(const struct session *session);
 
