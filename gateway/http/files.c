@@ -7,6 +7,7 @@
 #include "embedded/demo_html.h"
 #include "embedded/demo_js.h"
 #include "embedded/favicon_svg.h"
+#include "embedded/inbox_js.h"
 #include "embedded/pair_js.h"
 #include "embedded/pane_js.h"
 #include "embedded/parley_js.h"
@@ -58,6 +59,7 @@ static const struct file files[] = {
     FILE_AT("/demo/wire.js", JAVASCRIPT, wire_js, WIRE_JS, NOTHING),
     FILE_AT("/demo/words.js", JAVASCRIPT, words_js, WORDS_JS, NOTHING),
     FILE_AT("/parley.js", JAVASCRIPT, parley_js, PARLEY_JS, SHARED),
+    FILE_AT("/parley/inbox.js", JAVASCRIPT, inbox_js, INBOX_JS, SHARED),
     FILE_AT("/favicon.svg", "image/svg+xml", favicon_svg, FAVICON_SVG, NOTHING),
     /* Where browsers look that were told nothing. */
     FILE_AT("/favicon.ico", "image/svg+xml", favicon_svg, FAVICON_SVG, NOTHING),

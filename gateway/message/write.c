@@ -159,10 +159,12 @@ void write_welcome(struct builder *out, const struct welcome *welcome)
     add_text(object, "device", welcome->device);
     add_text(object, "session", welcome->session);
     add_text(object, "gateway", welcome->gateway);
-    add_text(object, "last", message_id_format(welcome->last, last));
-    cJSON_AddBoolToObject(object, "gap", welcome->gap);
-    cJSON_AddBoolToObject(object, "reset", welcome->reset);
-    add_text(object, "epoch", welcome->epoch);
+    if (welcome->has_mailbox) {
+        add_text(object, "last", message_id_format(welcome->last, last));
+        cJSON_AddBoolToObject(object, "gap", welcome->gap);
+        cJSON_AddBoolToObject(object, "reset", welcome->reset);
+        add_text(object, "epoch", welcome->epoch);
+    }
     append_object(out, object);
 }
 

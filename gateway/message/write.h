@@ -64,13 +64,14 @@ struct welcome {
     struct text device;
     struct text session;
     struct text gateway;
+    bool has_mailbox;       /* false: what follows is left out, for an id is no place to go on at */
     struct message_id last; /* of the mailbox when reading began; 0-0: none */
     bool gap;
     bool reset;
     struct text epoch;
 };
 
-/* {"type":"welcome","user","device","session","gateway","last","gap","reset","epoch"} */
+/* {"type":"welcome","user","device","session","gateway"[,"last","gap","reset","epoch"]} */
 void write_welcome(struct builder *out, const struct welcome *welcome);
 
 /* {"type":"gap","last","reset"} */

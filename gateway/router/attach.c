@@ -53,6 +53,7 @@ static void welcome(struct attach *attach, struct session *session, const struct
         .device = session_device(session),
         .session = session_name(session),
         .gateway = broker_incarnation(attach->settings.broker),
+        .has_mailbox = start->is_kept,
         .last = start->last,
         .gap = start->gap,
         .reset = start->reset,

@@ -102,7 +102,7 @@ static bool give(struct session *session, const struct reading_entry *entry)
 /* What a page says about positions, before anything of it is given. */
 static struct feed_start take_positions(struct session *session, const struct reading *reading)
 {
-    struct feed_start found = {.last = reading_last(reading)};
+    struct feed_start found = {.is_kept = true, .last = reading_last(reading)};
 
     for (size_t user = 0; user < session_user_count(session); user++) {
         const struct page *page = reading_page(reading, user);
@@ -123,6 +123,17 @@ static bool has_heard_more(const struct session *session, const struct feed_stat
     return state->is_stale;
 }
 
+/* Everything that is stored was given: what is missing up to the last id is not there any more. */
+static void pass_to_end(struct session *session, const struct reading *reading)
+{
+    for (size_t user = 0; user < session_user_count(session); user++) {
+        struct message_id last = reading_page(reading, user)->last;
+
+        if (message_id_compare(session_position(session, user), last) < 0)
+            session_pass(session, user, last);
+    }
+}
+
 static void take(struct feed *feed, struct session *session, struct reading *reading)
 {
     struct feed_state *state = session_feed(session);
@@ -141,6 +152,8 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
             return;
         }
     }
+    if (reading_is_last(reading))
+        pass_to_end(session, reading);
     move(feed, session,
          !reading_is_last(reading) || has_heard_more(session, state) ? FEED_QUEUED : FEED_LIVE);
 }
@@ -242,7 +255,7 @@ void feed_open(struct feed *feed, struct session *session, const struct session_
 
 void feed_begin(struct feed *feed, struct session *session)
 {
-    static const struct feed_start nothing = {{0, 0}, false, false};
+    static const struct feed_start nothing = {.is_kept = false};
     struct feed_state *state = session_feed(session);
 
     if (!feed->settings.durable) {
@@ -288,6 +301,8 @@ static void push_live(struct feed *feed, struct session *session, size_t user, s
 
     if (has_id && message_id_compare(id, session_position(session, user)) <= 0) {
         ledger_settled(LEDGER_DUPLICATE);
+    } else if (session_is_leaving(session)) {
+        ledger_settled(has_id ? LEDGER_DEFERRED : LEDGER_DROPPED);
     } else if (is_withheld(session, published)) {
         ledger_settled(LEDGER_WITHHELD);
         if (has_id)
@@ -298,7 +313,7 @@ static void push_live(struct feed *feed, struct session *session, size_t user, s
         ask_queued(feed);
     } else if (!session_give(session, user, id, true, frame)) {
         ledger_settled(has_id ? LEDGER_DEFERRED : LEDGER_DROPPED);
-        if (!session_is_leaving(session) && (has_id || !feed->settings.durable))
+        if (has_id || !feed->settings.durable)
             slow(feed, session);
     }
 }

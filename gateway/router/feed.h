@@ -29,6 +29,7 @@ struct feed;
 
 /* What the welcome says of the mailbox. */
 struct feed_start {
+    bool is_kept; /* false with --delivery live: there is none, and the rest is nothing */
     struct message_id last;
     bool gap;
     bool reset;

@@ -1,46 +1,17 @@
-// A client for Parley in one file without dependencies, for browsers, Node and whatever else has a
-// WebSocket. docs/javascript.md explains it.
+// A client for Parley without dependencies, for browsers, Node and whatever else has a WebSocket:
+// this file and parley/inbox.js. docs/javascript.md explains it, and parley.d.ts what its methods
+// take and return.
 //
 //   import { connect } from './parley.js';
 //   const parley = connect({ url: 'ws://127.0.0.1:3000', user: 'alice' });
 //   parley.on('message', ({ sender, content }) => console.log(sender, content));
 //   const { id, online } = await parley.send('bob', 'hello');
 
+import { Inbox } from './parley/inbox.js';
+
 /**
- * @typedef {'connecting' | 'online' | 'waiting' | 'closed'} State `waiting`: for the next attempt
- * @typedef {{ state: State, code?: number, delay?: number }} StateChange
- *   code: that of the close; delay: milliseconds until the next attempt
- * @typedef {{ type: 'message', id?: string, ts?: number, sender: string, receiver: string,
- *   content: any }} Message without id and ts when it was published by hand
- * @typedef {{ type: 'sent', ref: string, id: string, ts: number, online?: boolean }} Sent
- *   without online where the gateway hides who is
- * @typedef {{ sender: string, receiver: string, id?: string }} Signal
- * @typedef {{ user: string, online: boolean, sessions: number, since?: number }} Presence
- * @typedef {{ type: 'welcome', user: string, device: string, session: string, gateway: string
- *   }} Welcome
- * @typedef {{
- *   state: StateChange, message: Message, typing: Signal, delivered: Signal, read: Signal,
- *   presence: Presence, reconnect: { after_ms: number }, error: ParleyError
- * }} Events
- *
- * @typedef {object} Socket what is used of a WebSocket
- * @property {((event: any) => void) | null} onmessage
- * @property {((event: any) => void) | null} onclose
- * @property {((event: any) => void) | null} onerror
- * @property {(text: string) => void} send
- * @property {(code?: number) => void} close
- *
- * @typedef {object} Options
- * @property {string} url of a gateway, or of what stands in front of several: ws:, wss:, http(s):
- * @property {string} user 1 to 128 bytes
- * @property {string} [device] a name for the place to read
- * @property {new (url: string) => Socket} [WebSocket] instead of the global one
- * @property {number} [queue] requests that may wait for their answer; 1000
- * @property {number} [minDelay] milliseconds before the first attempt to connect again; 500
- * @property {number} [maxDelay] and at most; 30000
- * @property {number} [pingAfter] milliseconds of silence before a ping; 25000
- * @property {number} [timeout] milliseconds without `welcome`, or without a sign of life after a
- *   ping, that end a connection; 10000
+ * @import { Events, Message, Options, Parley as Declared, Presence, Socket, State, StateChange,
+ *   Welcome } from './parley.d.ts'
  *
  * @typedef {object} Request one that has no answer yet
  * @property {{ type?: string, users?: string[] }} frame
@@ -61,7 +32,6 @@ const RETRY_DELAY_MAX = 5000; // for requests, while the connection is there
 const TYPING_EVERY = 2000;
 const USERS_A_REQUEST = 100;
 
-/** `code` is one of docs/protocol.md, or `closed` or `queue_full`. */
 export class ParleyError extends Error {
   /** @param {string} code @param {string} message */
   constructor(code, message) {
@@ -71,39 +41,39 @@ export class ParleyError extends Error {
   }
 }
 
-/**
- * Begins to connect, and goes on for ever, until close() or a final close code.
- * @param {Options} options
- */
+/** @param {Options} options */
 export function connect(options) {
   return new Parley(options);
 }
 
+/** @implements {Declared} */
 export class Parley {
   /** @type {State} */
-  state = 'closed';
-  /** @type {Welcome | undefined} of this connection, or else of the one before it */
+  state = 'connecting';
+  /** @type {Welcome | undefined} */
   welcome;
 
-  /** @type {Required<Omit<Options, 'url' | 'user' | 'device'>>} */
+  /** @type {Required<Pick<Options, 'WebSocket' | 'queue' | 'minDelay' | 'maxDelay' | 'pingAfter'
+   *   | 'timeout'>>} */
   #options;
   #url;
   /** @type {Socket | undefined} the one that counts; events of any other come too late */
   #socket;
   /** @type {Map<string, Request>} by ref, in the order in which they were made */
   #requests = new Map();
-  /** @type {Map<string, Set<(event: any) => void>>} */
+  /** @type {Map<string, Set<(event: any) => unknown>>} */
   #listeners = new Map();
   /** @type {Set<string>} */
   #watched = new Set();
   /** @type {Map<string, number>} receiver -> when it was last told */
   #typed = new Map();
-  #refs = randomName();
+  #refs = `${randomName()}-`;
   #count = 0;
   #attempts = 0; // to connect, that failed since it worked
   #refusals = 0; // of requests, since one was carried out
   #welcomedAt = 0;
   #comeBackAt = 0; // as a `reconnect` has advised; 0: it has not
+  #inbox;
   /** @type {ReturnType<typeof setTimeout> | undefined} until the next attempt to connect */
   #reconnecting;
   /** @type {ReturnType<typeof setTimeout> | undefined} while refused requests are held back */
@@ -112,7 +82,7 @@ export class Parley {
   #silence;
 
   /** @param {Options} options */
-  constructor({ url, user, device, ...options }) {
+  constructor({ url, user, device, since, epoch, ...options }) {
     // A gateway refuses such a user too, but a browser does not tell its page why.
     const encoded = encodeURIComponent(user);
     if (!/^[^\x00-\x1f\x7f]+$/.test(user) || encoded.replace(/%../g, '.').length > 128) {
@@ -121,60 +91,75 @@ export class Parley {
     this.#options = { WebSocket: globalThis.WebSocket, queue: 1000, minDelay: 500,
       maxDelay: 30_000, pingAfter: 25_000, timeout: 10_000, ...options };
     this.#url = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/?user=${encoded}`
-      + (device === undefined ? '' : `&device=${encodeURIComponent(device)}`);
+      + (device === undefined ? '' : `&device=${encodeURIComponent(device)}`)
+      + (options.ack === 'client' ? '&ack=client' : '');
+    this.#inbox = new Inbox({ acks: options.ack === 'client', storage: options.storage,
+      show: (message) => this.#show(message), signal: (frame) => this.#signal(frame) });
+    this.#inbox.goOnAt({ since, epoch });
     globalThis.addEventListener?.('online', this.#networkIsBack);
-    this.#open();
+    if (options.storage) this.#restore(options.storage);
+    else this.#open();
   }
 
-  /**
-   * Calls `listener` at each event of that name; the result ends that.
-   * @template {keyof Events} Name
-   * @param {Name} name
-   * @param {(event: Events[Name]) => void} listener
-   */
+  get since() {
+    return this.#inbox.since;
+  }
+
+  get epoch() {
+    return this.#inbox.epoch;
+  }
+
+  /** @type {Declared['on']} */
   on(name, listener) {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => { listeners.delete(listener); };
   }
 
-  /**
-   * Resolves when the message is stored. Until then it is sent again after every loss of the
-   * connection and every error that says "later"; rejects with any other.
-   * @param {string} receiver
-   * @param {any} content whatever JSON can say
-   * @returns {Promise<Sent>}
-   */
+  /** @type {Declared['send']} */
   send(receiver, content) {
     this.#typed.delete(receiver);
     return this.#request({ receiverID: receiver, content });
   }
 
-  /** Call it at each key press: it is told at most every two seconds, and only when online.
-   * @param {string} receiver */
+  /** @type {Declared['history']} */
+  history(peer, { before, limit } = {}) {
+    return this.#request({ type: 'history', with: peer, before, limit });
+  }
+
+  /** @type {Declared['historyPages']} */
+  async *historyPages(peer, { before, limit } = {}) {
+    for (;;) {
+      const { messages, next, end } = await this.history(peer, { before, limit });
+      if (messages.length > 0) yield messages;
+      if (end) return;
+      before = next;
+    }
+  }
+
+  /** @type {Declared['typing']} */
   typing(receiver) {
     if (Date.now() - (this.#typed.get(receiver) ?? 0) < TYPING_EVERY) return;
     this.#typed.set(receiver, Date.now());
     this.#signal({ type: 'typing', receiverID: receiver });
   }
 
-  /** What `writer` wrote up to `id` has arrived here. @param {string} writer @param {string} id */
+  /** @type {Declared['delivered']} */
   delivered(writer, id) {
     this.#signal({ type: 'delivered', receiverID: writer, id });
   }
 
-  /** What `writer` wrote up to `id` was read here. @param {string} writer @param {string} id */
+  /** @type {Declared['read']} */
   read(writer, id) {
     this.#signal({ type: 'read', receiverID: writer, id });
   }
 
-  /** Who is online now. @param {Iterable<string>} users @returns {Promise<Presence[]>} */
+  /** @type {Declared['presence']} */
   presence(users) {
     return this.#ask('presence', users);
   }
 
-  /** The same, and from now on an event `presence` at each change, also after a reconnect.
-   * @param {Iterable<string>} users @returns {Promise<Presence[]>} */
+  /** @type {Declared['watch']} */
   async watch(users) {
     const names = [...users];
     for (const name of names) this.#watched.add(name);
@@ -186,20 +171,30 @@ export class Parley {
     }
   }
 
-  /** @param {Iterable<string>} users */
+  /** @type {Declared['unwatch']} */
   unwatch(users) {
     const names = [...users];
     for (const name of names) this.#watched.delete(name);
     for (const some of portions(names)) this.#signal({ type: 'unwatch', users: some });
   }
 
-  /** For good. What has no answer yet is rejected with `closed`. */
   close() {
+    this.#inbox.acknowledge();
     this.#end(1000);
   }
 
+  /** Whatever goes wrong in it, there will be a connection.
+   * @param {NonNullable<Options['storage']>} storage */
+  async #restore(storage) {
+    try {
+      this.#inbox.goOnAt(await storage.get() ?? {});
+    } finally {
+      if (this.state !== 'closed') this.#open();
+    }
+  }
+
   #open() {
-    const socket = new this.#options.WebSocket(this.#url);
+    const socket = new this.#options.WebSocket(this.#url + this.#inbox.query);
     this.#socket = socket;
     socket.onmessage = ({ data }) => { if (socket === this.#socket) this.#receive(data); };
     socket.onclose = ({ code }) => { if (socket === this.#socket) this.#lost(code); };
@@ -228,17 +223,25 @@ export class Parley {
         }
         return;
       }
+      case 'history':
+        this.#take(frame.ref)?.resolve(frame);
+        return this.#flush();
+      case 'pong':
+        return this.#take(frame.ref)?.resolve(frame);
       case 'error':
         return this.#refused(frame);
       case 'reconnect':
         this.#comeBackAt = Date.now() + frame.after_ms;
         return this.#emit('reconnect', frame);
       case 'message':
+        return this.#deliver(frame);
+      case 'gap':
+        return this.#missing(frame);
       case 'typing':
       case 'delivered':
       case 'read':
         return this.#emit(frame.type, frame);
-      default: // `pong`, and what later versions have
+      default: // what later versions have
     }
   }
 
@@ -268,6 +271,44 @@ export class Parley {
     }
     this.#become({ state: 'online' });
     this.#flush();
+    const { last, gap = false, reset = false, epoch } = welcome;
+    if (last === undefined) return; // no messages are kept
+    if (this.state !== 'online') return; // a listener has closed it
+    if (gap || reset) this.#missing({ last, reset, epoch });
+    this.#inbox.connected(welcome);
+    // Behind `welcome` comes what this device does not have yet. When a pong is there first it has
+    // everything, and this client goes its own way from there on, whatever other sessions of the
+    // device acknowledge while it is away.
+    if (this.#inbox.isUnplaced) {
+      this.#request({ type: 'ping' }, true).then(() => this.#inbox.caughtUp(last), () => {});
+    }
+  }
+
+  /** @param {{ last: string, reset: boolean, epoch?: string }} gap */
+  #missing({ last, reset, epoch }) {
+    if (reset) this.#inbox.reset(epoch);
+    this.#emit('gap', { last, reset });
+  }
+
+  /** @param {Message} message */
+  #deliver(message) {
+    const { id } = message;
+    // What is kept nowhere comes once or never, and in no order.
+    if (id === undefined || this.welcome?.last === undefined) this.#show(message);
+    else this.#inbox.take({ ...message, id });
+  }
+
+  /** Whether somebody handled it. @param {Message} message */
+  async #show(message) {
+    const { copy } = message;
+    if (!copy?.ref?.startsWith(this.#refs)) {
+      const outcomes = await this.#emit('message', message);
+      return outcomes.length > 0;
+    }
+    // Sent again on another session than it was stored from: who sent it here knows it.
+    const ts = Number(copy.id.split('-')[0]);
+    this.#take(copy.ref)?.resolve({ type: 'sent', ref: copy.ref, id: copy.id, ts });
+    return true;
   }
 
   /** @param {number} code */
@@ -354,7 +395,7 @@ export class Parley {
         `${this.#requests.size} requests wait for their answers already`));
     }
     return new Promise((resolve, reject) => {
-      const ref = `${this.#refs}-${++this.#count}`;
+      const ref = `${this.#refs}${++this.#count}`;
       const text = JSON.stringify({ ...frame, ref });
       this.#requests.set(ref, { frame, text, sent: false, renewal, resolve, reject });
       this.#flush();
@@ -364,8 +405,12 @@ export class Parley {
   // Sends what waits, in order; nothing overtakes what was refused and is held back.
   #flush() {
     if (this.state !== 'online' || this.#pause !== undefined) return;
-    for (const request of this.#requests.values()) {
-      if (request.sent) continue;
+    const requests = [...this.#requests.values()];
+    const isHistory = (/** @type {Request} */ { frame }) => frame.type === 'history';
+    let asking = requests.some((request) => request.sent && isHistory(request));
+    for (const request of requests) {
+      if (request.sent || (asking && isHistory(request))) continue;
+      asking ||= isHistory(request); // one at a time: gateways refuse more
       request.sent = true;
       this.#socket?.send(request.text);
     }
@@ -385,6 +430,7 @@ export class Parley {
     const error = new ParleyError(code, message);
     if (request) this.#take(ref)?.reject(error);
     else this.#emit('error', error);
+    this.#flush();
   }
 
   #goOn() {
@@ -411,15 +457,14 @@ export class Parley {
     this.#emit('state', change);
   }
 
-  /** What a listener throws is its own matter. @param {keyof Events} name @param {any} event */
+  /** What a listener throws, or its promise, is its own matter: an error that nobody handles, but
+   * for who looks at the result. @param {keyof Events} name @param {any} event */
   #emit(name, event) {
+    const outcomes = [];
     for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        setTimeout(() => { throw error; });
-      }
+      outcomes.push(new Promise((resolve) => { resolve(listener(event)); }));
     }
+    return Promise.all(outcomes);
   }
 }
 

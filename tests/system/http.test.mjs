@@ -66,7 +66,8 @@ describe('HTTP', () => {
       js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml', ico: 'image/svg+xml' };
     const page = (await get('/demo', { agent })).text;
     const linked = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path]) => path);
-    for (const path of new Set(['/demo', '/favicon.ico', '/demo.js', '/parley.js', ...linked])) {
+    for (const path of new Set(['/demo', '/favicon.ico', '/demo.js', '/parley.js',
+      '/parley/inbox.js', ...linked])) {
       const { status, headers, text } = await get(path, { agent });
       assert.equal(status, 200, path);
       assert.equal(headers['content-type'], types[path.match(/\w+$/)[0]], path);
@@ -87,7 +88,9 @@ describe('HTTP', () => {
       assert.equal(again.text, '');
       assert.equal(again.localPort, head.localPort, 'one connection for all');
     }
-    assert.equal((await get('/parley.js')).headers['access-control-allow-origin'], '*');
+    for (const path of ['/parley.js', '/parley/inbox.js']) {
+      assert.equal((await get(path)).headers['access-control-allow-origin'], '*', path);
+    }
   });
 
   test('/healthz and /readyz', async () => {

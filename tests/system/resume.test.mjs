@@ -153,8 +153,20 @@ describe('who was away', () => {
     assert.equal(again.welcome.gap, true);
     assert.equal(again.welcome.reset, false);
     assert.equal((await again.next()).content, 'kept');
-    // Who was never here misses nothing.
-    assert.equal((await connectUser(one, bob, { device: 'new' })).welcome.gap, false);
+    // Who was never here misses nothing, nor does who has read all that there is.
+    for (const device of ['new', 'new']) {
+      const { welcome, socket } = await connectUser(one, bob, { device });
+      assert.equal(welcome.gap, false);
+      await cursorIs(bob, welcome.last, device);
+      socket.terminate();
+    }
+    await system.redis.command('XTRIM', `parley:mailbox:{${bob}}`, 'MAXLEN', 0);
+    for (const device of ['newer', 'newer']) {
+      const { welcome, socket } = await connectUser(one, bob, { device });
+      assert.equal(welcome.gap, false);
+      await cursorIs(bob, welcome.last, device);
+      socket.terminate();
+    }
   });
 
   test('a Redis that came back empty resets positions, and the cursor is set anew', async () => {

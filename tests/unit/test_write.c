@@ -196,12 +196,20 @@ START_TEST(welcome_says_who_and_where)
                                           .device = TEXT("my \"phone\""),
                                           .session = TEXT("g1/7"),
                                           .gateway = TEXT("g1"),
+                                          .has_mailbox = true,
                                           .last = {1700000000000, 3},
                                           .gap = true,
                                           .epoch = TEXT("0af")});
     check_out("{\"type\":\"welcome\",\"user\":\"\xE7\x8E\x8B\",\"device\":\"my \\\"phone\\\"\","
               "\"session\":\"g1/7\",\"gateway\":\"g1\",\"last\":\"1700000000000-3\","
               "\"gap\":true,\"reset\":false,\"epoch\":\"0af\"}");
+    write_welcome(&out, &(struct welcome){.user = TEXT("a"),
+                                          .device = TEXT("d"),
+                                          .session = TEXT("s"),
+                                          .gateway = TEXT("g1"),
+                                          .epoch = TEXT("0af")});
+    check_out("{\"type\":\"welcome\",\"user\":\"a\",\"device\":\"d\",\"session\":\"s\","
+              "\"gateway\":\"g1\"}");
 }
 END_TEST
 

@@ -2,36 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import WebSocket from 'ws';
-import { ParleyError, connect } from '../../gateway/web/parley.js';
+import { connect } from '../../gateway/web/parley.js';
 import { uniqueUser } from '../system/lib/client.mjs';
 import { Gateway } from '../system/lib/gateway.mjs';
 import { System } from '../system/lib/system.mjs';
 import { after, before, describe, test } from '../system/lib/test.mjs';
 import { DEADLINE, until, within } from '../system/lib/wait.mjs';
+import { event, isError, online, open } from './lib/parley.mjs';
 import { ScriptedServer } from './lib/scripted.mjs';
 
 const NEVER = 1e8; // milliseconds: a delay that no test waits for
-
-// Closed when the test ends. `seen` has every event, as [name, event].
-function open(t, options) {
-  const parley = connect({ WebSocket, minDelay: 10, maxDelay: 50, ...options });
-  parley.seen = [];
-  for (const name of ['state', 'message', 'typing', 'delivered', 'read', 'presence', 'reconnect',
-    'error']) parley.on(name, (event) => parley.seen.push([name, event]));
-  t.after(() => parley.close());
-  return parley;
-}
-
-// The first event of this name that satisfies the predicate, now or when it comes.
-async function event(parley, name, predicate = () => true) {
-  const find = () => parley.seen.find(([seen, value]) => seen === name && predicate(value));
-  const [, value] = await until(find, DEADLINE,
-    () => `${name}; ${JSON.stringify(parley.seen.slice(-10))}`);
-  return value;
-}
-
-const online = (parley) => until(() => parley.state === 'online', DEADLINE, 'the connection');
-const isError = (code) => (error) => error instanceof ParleyError && error.code === code;
 
 describe('with real gateways', () => {
   let system;

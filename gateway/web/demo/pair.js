@@ -1,6 +1,6 @@
 // The original contract, as the tutorial's page speaks it: one socket that holds two users, arrays
 // of {sender, content, receiverID}, and messages as the only thing that ever comes back. No answers,
-// no presence, no typing; what is sent while nobody is connected is gone.
+// no presence, no typing; what is sent while this side is not connected is gone.
 
 const DELAY_MAX = 10_000; // milliseconds between two attempts to connect
 

@@ -6,10 +6,11 @@ import { gatewayUrl, isName, isUpTo } from './values.js';
 import { time, translate, words } from './words.js';
 
 const TYPING_SHOWN = 3500; // milliseconds after the last signal; one comes every two seconds
-const BUBBLES_MAX = 500;
+const SHOWN_MAX = 500; // bubbles and notes
 
 export class Pane {
   #parley; // the connection, by the native protocol
+  #place = {}; // where the one before it has stopped, of the same person
   #pair; // or by the original contract
   #mine = []; // bubbles of this person
   #arrived = '0-0'; // up to here, as the peer has told
@@ -50,7 +51,7 @@ export class Pane {
       };
       this.#pair = new Pair({ url, user: this.name, peer: this.peer, WebSocket, events });
     } else {
-      this.#parley = connect({ url, user: this.name, device: 'demo', WebSocket });
+      this.#parley = connect({ url, user: this.name, device: 'demo', WebSocket, ...this.#place });
       this.#follow(this.#parley);
     }
     this.leavePart.textContent = words.leave;
@@ -59,6 +60,7 @@ export class Pane {
   }
 
   stop() {
+    if (this.#parley) this.#place = { since: this.#parley.since, epoch: this.#parley.epoch };
     this.#parley?.close();
     this.#pair?.close();
     this.#parley = undefined;
@@ -70,7 +72,7 @@ export class Pane {
   clear() {
     this.#mine = [];
     this.#arrived = '0-0';
-    for (const bubble of this.logPart.querySelectorAll('.bubble')) bubble.remove();
+    for (const shown of this.logPart.querySelectorAll('.bubble, .missing')) shown.remove();
   }
 
   #listen() {
@@ -92,6 +94,7 @@ export class Pane {
   #follow(parley) {
     parley.on('state', (change) => this.#showState(change));
     parley.on('message', (message) => this.#heard(message));
+    parley.on('gap', ({ reset }) => this.#note(reset ? words.reset : words.gap));
     parley.on('delivered', ({ sender, id }) => this.#showArrived(sender, id));
     parley.on('typing', ({ sender }) => this.#showTyping(sender));
     parley.on('presence', (presence) => this.#showPresence(presence));
@@ -121,10 +124,24 @@ export class Pane {
     }
   }
 
-  #heard({ id, ts, sender, content }) {
+  #heard({ id, ts, sender, receiver, content, copy }) {
+    if (copy) {
+      this.#heardOwn({ ts, sender, receiver, content, id: copy.id });
+      return;
+    }
     this.#add({ sender, content, ts });
     if (sender === this.peer) this.#quiet();
     if (id !== undefined) this.#parley.delivered(sender, id);
+  }
+
+  // Said by this person in another window, or here before leaving.
+  #heardOwn({ id, receiver, ...said }) {
+    if (this.#mine.some((bubble) => bubble.id === id)) return;
+    const bubble = this.#add(said);
+    this.#mine.push(bubble);
+    Object.assign(bubble, { id, receiver });
+    bubble.say('stored', words.stored);
+    this.#showArrived(this.peer, this.#arrived);
   }
 
   // A pair session gets the messages to both, so its own too: the sign that they are through.
@@ -143,11 +160,22 @@ export class Pane {
   #add(said) {
     const mine = said.sender === this.name;
     const bubble = new Bubble({ ...said, mine, side: this.demo.sideOf(said.sender) });
-    this.logPart.append(bubble.element);
-    const bubbles = this.logPart.querySelectorAll('.bubble');
-    if (bubbles.length > BUBBLES_MAX) bubbles[0].remove();
-    this.logPart.scrollTop = this.logPart.scrollHeight;
+    this.#append(bubble.element);
     return bubble;
+  }
+
+  #note(text) {
+    const note = document.createElement('p');
+    note.className = 'missing';
+    note.textContent = text;
+    this.#append(note);
+  }
+
+  #append(element) {
+    this.logPart.append(element);
+    const shown = this.logPart.querySelectorAll('.bubble, .missing');
+    if (shown.length > SHOWN_MAX) shown[0].remove();
+    this.logPart.scrollTop = this.logPart.scrollHeight;
   }
 
   // The peer has everything up to this id.
@@ -218,7 +246,9 @@ export class Pane {
     let wrong = isName(name) ? '' : words.badName;
     if (name === this.peer) wrong = words.sameName;
     if (complain(this.namePart, wrong) || name === this.name) return;
+    this.stop();
     this.name = name;
+    this.#place = {};
     this.demo.restart();
   }
 

@@ -32,15 +32,15 @@ function done({ type = 'message', receiverID = '', users = [] }) {
 }
 
 // Where a frame came from that a gateway sends.
-function origin({ type, user, receiver, users, ref }) {
+function origin({ type, user, sender, receiver, users, ref, copy, session }) {
   switch (type) {
     case 'welcome':
       return [`SUBSCRIBE ${key('user', user)}`];
     case 'message':
     case 'typing':
     case 'delivered':
-    case 'read':
-      return [key('user', receiver)];
+    case 'read': // of another session of the same user, as a copy is
+      return [key('user', copy || session ? sender : receiver)];
     case 'presence': // an answer, or an event
       return users.map((one) => key(ref === undefined ? 'presence-events' : 'presence', one.user));
     default:

@@ -48,6 +48,11 @@ export class Proxy {
     for (const link of this.#links(kind)) link.end();
   }
 
+  // Of those that swallow: their end.
+  cutSwallowed() {
+    for (const link of [...this.links]) if (link.swallowed.size > 0) link.end();
+  }
+
   // Where connections of this kind that are made from now on lead to.
   route(kind, port) {
     this.routes[kind] = port;

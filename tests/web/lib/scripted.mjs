@@ -7,10 +7,12 @@ export class ScriptedServer {
   static async start(t) {
     const server = new ScriptedServer();
     server.listener = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-    server.listener.on('connection', (socket) => {
-      const connection = new Connection(socket);
+    server.listener.on('connection', (socket, { url }) => {
+      const connection = new Connection(socket, new URL(url, server.url).searchParams);
       server.connections.push(connection);
-      if (server.welcomes) connection.say({ type: 'welcome', user: 'x', gateway: 'g' });
+      if (server.welcomes) {
+        connection.say({ type: 'welcome', user: 'x', gateway: 'g', ...server.place });
+      }
     });
     t.after(() => {
       for (const client of server.listener.clients) client.terminate();
@@ -22,6 +24,7 @@ export class ScriptedServer {
 
   connections = [];
   welcomes = true;
+  place = {}; // what a welcome says of the mailbox: last, gap, reset, epoch
 
   get url() {
     return `ws://127.0.0.1:${this.listener.address().port}`;
@@ -37,8 +40,9 @@ class Connection {
   frames = []; // that came
   #taken = 0;
 
-  constructor(socket) {
+  constructor(socket, query) {
     this.socket = socket;
+    this.query = query;
     this.closed = once(socket, 'close');
     socket.on('message', (data) => this.frames.push(JSON.parse(data)));
   }
