@@ -288,7 +288,8 @@ void session_print(struct session *session, struct text frame)
 
 void session_write(struct session *session, struct builder *lines)
 {
-    fwrite(lines->data, 1, lines->len, stdout);
+    if (lines->len > 0)
+        fwrite(lines->data, 1, lines->len, stdout);
     builder_reset(lines);
     flush(session);
 }

@@ -157,7 +157,7 @@ static void trace(const struct census *census, char **operands, int count)
     struct mailbox mailbox = mailbox_read(census, user);
     struct devices devices = devices_read(census, user, &mailbox, &sessions);
     struct fate_facts facts = {.user = user, .mailbox = &mailbox, .devices = &devices};
-    struct mailbox_entry entry;
+    struct mailbox_entry entry = {0};
 
     (void)count;
     if (message_id_parse(text_of(operands[1]), &facts.id))
