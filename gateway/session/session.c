@@ -276,7 +276,7 @@ void session_wrote(struct session *session)
 
 struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX])
 {
-    if (!session->wants_ping)
+    if (!session->wants_ping || session->state == SESSION_CLOSING)
         return (struct text){payload, 0};
     session->wants_ping = false;
     return receipts_ping(registry_receipts(session->registry), session, payload);
