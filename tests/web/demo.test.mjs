@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { uniqueUser } from '../system/lib/client.mjs';
+import { connectUser, uniqueUser } from '../system/lib/client.mjs';
 import { Gateway } from '../system/lib/gateway.mjs';
 import { System } from '../system/lib/system.mjs';
 import { after, before, describe, test } from '../system/lib/test.mjs';
@@ -110,6 +110,54 @@ describe('/demo', () => {
     await page.right.part('leave').click();
     await page.left.peerIs('online');
     await page.right.is('online');
+    await page.right.hears('anybody?');
+    await page.left.mine('anybody?', 'arrived').waitFor();
+    await page.left.say('and now?');
+    await page.right.hears('and now?');
+    assert.equal(await page.right.bubbles.count(), 3);
+  });
+
+  test('another window of the same person shows what was sent here, once', async (t) => {
+    const names = { left: uniqueUser('alice'), right: uniqueUser('bob') };
+    const [page, other] = [await demo(t, names), await demo(t, names)];
+    await page.left.say('from one window');
+    await page.left.mine('from one window', 'arrived').waitFor();
+    await other.left.mine('from one window', 'arrived').waitFor();
+    const places = await other.locator('.place').allInnerTexts();
+    assert.ok(places.includes(`parley:user:{${names.left}}`), `${places}`);
+
+    for (const side of [page.left, other.left]) {
+      await side.part('leave').click();
+      await side.is('closed');
+      await side.part('leave').click();
+      await side.is('online');
+    }
+    await page.right.say('the end');
+    for (const { left } of [page, other]) {
+      await left.hears('the end');
+      assert.equal(await left.bubbles.count(), 2);
+    }
+    await assertSound(other);
+  });
+
+  test('messages that are missing leave a line', async (t) => {
+    const small = await system.addGateway(['--mailbox-max', 5]);
+    await system.redis.command('CONFIG', 'SET', 'stream-node-max-entries', 5); // it is trimmed so
+    const page = await demo(t, { gateways: [small, small] });
+    await page.left.say('before');
+    await page.right.hears('before');
+    await page.right.part('leave').click();
+    await page.right.is('closed');
+    const writer = await connectUser(small, uniqueUser('writer'));
+    const receiverID = await page.right.part('name').inputValue();
+    writer.send(Array.from({ length: 50 }, () => ({ receiverID, content: 'flood' })));
+    writer.send({ receiverID, content: 'behind', ref: 'last' });
+    await writer.next(({ ref }) => ref === 'last');
+    await page.right.part('leave').click();
+    await page.right.root.locator('.missing').waitFor();
+    await page.right.hears('behind');
+    await assertSound(page);
+    await screenshot(page, 'demo-gap');
   });
 
   for (const protocol of ['native', 'original']) {
