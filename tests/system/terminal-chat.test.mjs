@@ -207,6 +207,30 @@ describe('parley chat', () => {
     }
   });
 
+  test('it goes on where it was, not where another of the same device is by then', async () => {
+    const bob = uniqueUser('bob');
+    const alice = await connectUser(two, uniqueUser('alice'));
+    const { user } = alice.welcome;
+    const mortal = await Gateway.start({ redis: system.redis, flags: ['--id', 'g7'] });
+    const his = await chatting(mortal.url, bob, user);
+    alice.send({ receiverID: bob, content: 'one' });
+    await his.prints([`${user}: one`]);
+    await mortal.kill();
+    await his.says(/trying again/);
+    const other = await chatting(two.url, bob, user);
+    alice.send({ receiverID: bob, content: 'two' });
+    await until(() => other.lines.includes(`${user}: two`), DEADLINE, () => other.stdout);
+    await acknowledged(bob, await lastId(bob));
+    const reborn = await Gateway.start({ redis: system.redis, port: mortal.port,
+      flags: ['--id', 'g8'] });
+    try {
+      await his.prints([`${user}: one`, `${user}: two`]);
+      await his.leave();
+    } finally {
+      await reborn.stop();
+    }
+  });
+
   test('nobody knows whether it was stored: it is sent again, and is there once', async () => {
     const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
     const hers = await chatting(one.url, alice, bob);
@@ -364,24 +388,27 @@ describe('parley chat', () => {
 });
 
 describe('parley chat and a Redis that forgets', () => {
-  test('ids begin anew: it says so, and goes on', async () => {
+  test('ids begin anew, below those of before: it says so, and goes on', async () => {
     const system = await System.start();
-    const chat = new Chat(system.gateways[0].url, 'bob', 'alice');
+    const [gateway] = system.gateways;
+    let chat;
     try {
-      await chat.says(/connected to/);
-      const client = await connectUser(system.gateways[0], 'alice');
-      client.send({ receiverID: 'bob', content: 'before' });
+      // As of a Redis whose clock was ahead.
+      const [seconds] = await system.redis.command('TIME');
+      await system.redis.command('XADD', 'parley:mailbox:{bob}', `${Number(seconds) + 3600}000-0`,
+        'm', '"sender":"alice","receiver":"bob","content":"before"}', 'peer', 'alice');
+      chat = new Chat(gateway.url, 'bob', 'alice');
       await chat.prints(['alice: before']);
-      const from = system.gateways[0].log.length;
+      const from = gateway.log.length;
       await system.redis.restart(); // empty
-      await system.gateways[0].waitForLog('ready', {}, { from });
+      await gateway.waitForLog('ready', {}, { from });
       await until(() => chat.lines.includes(ANEW), DEADLINE, () => chat.stdout);
-      const again = await connectUser(system.gateways[0], 'alice', { device: 'again' });
-      again.send({ receiverID: 'bob', content: 'after' });
+      const client = await connectUser(gateway, 'alice');
+      client.send({ receiverID: 'bob', content: 'after' });
       await chat.prints(['alice: before', ANEW, 'alice: after']);
       await chat.leave();
     } finally {
-      await chat.kill();
+      await chat?.kill();
       await system.stop();
     }
   });

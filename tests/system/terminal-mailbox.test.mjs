@@ -261,7 +261,10 @@ describe('parley history, trace and why with gateways', () => {
     const { type, content, copy } = JSON.parse(last);
     assert.deepEqual([type, content, copy.session], ['message', 'three', hers.welcome.session]);
     assert.deepEqual(await history(bob, 'nobody'), []);
-    assert.equal(await system.redis.command('EXISTS', cursor(alice)), 0, 'who looks leaves nothing');
+    // Who looks leaves no cursor, unlike who reads; those are written together.
+    const read = () => system.redis.command('HKEYS', cursor(alice));
+    await until(async () => (await read()).length > 0, DEADLINE, 'the cursor of the open session');
+    assert.deepEqual(await read(), ['default']);
   });
 
   test('history: pages until there are enough, through what is not of the conversation', async () => {
