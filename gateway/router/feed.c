@@ -146,6 +146,8 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
         start(feed, session, &found);
     else if (found.gap)
         answer_gap(session, found.last, found.reset);
+    if (session_state(session) == SESSION_CLOSING)
+        return; /* there was no room for it, or for the answers to what was held */
     while (reading_next(reading, &entry)) {
         if (!give(session, &entry)) {
             move(feed, session, FEED_WAITING);
