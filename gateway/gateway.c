@@ -102,8 +102,8 @@ static void broker_up(void *arg)
 
     if (!gateway->stopping) /* it is not ready any more, whatever Redis does */
         log_info("ready");
+    cursors_up(gateway->cursors); /* first: a reset may set them anew */
     feed_up(gateway->feed);
-    cursors_up(gateway->cursors);
     watches_up(gateway->watches);
 }
 

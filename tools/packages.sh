@@ -2,7 +2,8 @@
 # tools/packages.sh GROUP...: installs what is missing of these groups' Debian packages, and says
 # which. The one place that knows their names (Debian 12 and 13).
 #
-#   build   a compiler, CMake and the libraries        test   Check, HAProxy, Node, npm, Chromium
+#   build   a compiler, CMake and the libraries        test   Check, HAProxy, Node, npm, Chromium,
+#                                                              Python's websockets
 #   run     Redis                                       lint   clang 19 and its tools, ShellCheck
 #   debian13   what tests/debian13 needs on the host    compose   Docker, and debootstrap for images
 set -euo pipefail
@@ -35,7 +36,7 @@ need_group() {
         need_command redis-cli redis-tools
         ;;
     test)
-        need_package check haproxy
+        need_package check haproxy python3-websockets
         has_node || missing+=(nodejs)
         need_command npm npm
         need_command chromium chromium

@@ -42,8 +42,10 @@ static bool read_verdict(struct text word, enum mailbox_verdict *verdict)
 
     while (at < count && !text_equal(word, WORDS[at]))
         at++;
+    if (at == count)
+        return false;
     *verdict = (enum mailbox_verdict)at;
-    return at < count;
+    return true;
 }
 
 /* The elements that scripts/accept.lua answers. */

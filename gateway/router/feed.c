@@ -123,6 +123,17 @@ static bool has_heard_more(const struct session *session, const struct feed_stat
     return state->is_stale;
 }
 
+/* Everything that is stored was given: what is missing up to the last id is not there any more. */
+static void pass_to_end(struct session *session, const struct reading *reading)
+{
+    for (size_t user = 0; user < session_user_count(session); user++) {
+        struct message_id last = reading_page(reading, user)->last;
+
+        if (message_id_compare(session_position(session, user), last) < 0)
+            session_pass(session, user, last);
+    }
+}
+
 static void take(struct feed *feed, struct session *session, struct reading *reading)
 {
     struct feed_state *state = session_feed(session);
@@ -135,12 +146,16 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
         start(feed, session, &found);
     else if (found.gap)
         answer_gap(session, found.last, found.reset);
+    if (session_state(session) == SESSION_CLOSING)
+        return; /* there was no room for it, or for the answers to what was held */
     while (reading_next(reading, &entry)) {
         if (!give(session, &entry)) {
             move(feed, session, FEED_WAITING);
             return;
         }
     }
+    if (reading_is_last(reading))
+        pass_to_end(session, reading);
     move(feed, session,
          !reading_is_last(reading) || has_heard_more(session, state) ? FEED_QUEUED : FEED_LIVE);
 }

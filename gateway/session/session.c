@@ -218,7 +218,7 @@ void session_ask(struct session *session)
 
 static void leave_when_done(struct session *session)
 {
-    if (!session->leaving || session->unanswered > 0)
+    if (!session->leaving || session->unanswered > 0 || session->state == SESSION_CLOSING)
         return;
     if (receipts_are_complete(session))
         session_close(session, CLOSE_GOING_AWAY);
@@ -276,7 +276,7 @@ void session_wrote(struct session *session)
 
 struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX])
 {
-    if (!session->wants_ping)
+    if (!session->wants_ping || session->state == SESSION_CLOSING)
         return (struct text){payload, 0};
     session->wants_ping = false;
     return receipts_ping(registry_receipts(session->registry), session, payload);

@@ -120,7 +120,7 @@ void session_answered(struct session *session);
 
 /* Closes it with CLOSE_GOING_AWAY when no request waits any more and what it was given has arrived,
  * for which it is pinged, and waited a second. It must not ask from here on, and is given nothing
- * more, so that this ends. Allowed at any time, and again. */
+ * more, so that this ends. Allowed at any time, and again; nothing when it is CLOSING. */
 void session_leave(struct session *session);
 bool session_is_leaving(const struct session *session);
 
@@ -133,7 +133,7 @@ void session_want_ping(struct session *session);
 
 /* For the writer. The oldest frame of its output was written: it is dropped from the queue. */
 void session_wrote(struct session *session);
-/* The payload of a ping to be written now, or empty when none is wanted. */
+/* The payload of a ping to be written now, or empty when none is wanted, or it is CLOSING. */
 struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX]);
 /* A pong came. True when something has arrived by it: session_arrived(). */
 MUST_USE bool session_pong(struct session *session, struct text payload);

@@ -94,6 +94,20 @@ long metric_value(const char *name)
     return value;
 }
 
+const char *cursor_of(struct world *world, const char *device)
+{
+    const struct text args[] = {TEXT("HGET"), TEXT("parley:cursor:{bob}"), text_of(device)};
+    const redisReply *reply = world_ask_with(world, args, 3);
+
+    return reply->type == REDIS_REPLY_STRING ? reply->str : "";
+}
+
+void cursors_assert_results(long written, long passed)
+{
+    ck_assert_int_eq(metric_value("parley_cursors_total{result=\"written\"}"), written);
+    ck_assert_int_eq(metric_value("parley_cursors_total{result=\"passed\"}"), passed);
+}
+
 static void log_path(const struct world *world, char path[128])
 {
     snprintf(path, 128, "%s/log", world->server.dir);

@@ -34,6 +34,11 @@ const struct page_seen *page_of_device(struct world *world, const char *device);
 /* Stores a message with that id in bob's mailbox, which it makes, or another key. */
 void mailbox_add(struct world *world, const char *key, const char *id, const char *body);
 
+/* bob's cursor in Redis, valid until Redis is asked again; "" for none. */
+const char *cursor_of(struct world *world, const char *device);
+/* How many cursors Redis was handed and answered. */
+void cursors_assert_results(long written, long passed);
+
 /* As of /metrics: NAME, or NAME{LABEL="VALUE"}. */
 long metric_value(const char *name);
 

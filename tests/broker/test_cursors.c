@@ -1,4 +1,4 @@
-/* Cursors on their way to Redis, and scripts/cursor.lua. */
+/* Cursors on their way to Redis. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 
 #define MAILBOX "parley:mailbox:{bob}"
 #define CURSOR "parley:cursor:{bob}"
-#define MAILBOX_TTL_MS 100000
 #define IN_FLIGHT 256 /* scripts without an answer, at most */
 
 static struct world world;
@@ -17,7 +16,7 @@ static struct cursors *cursors;
 static void setup(void)
 {
     world_begin(&world);
-    cursors = cursors_new(world.loop, world.broker, MAILBOX_TTL_MS);
+    cursors = cursors_new(world.loop, world.broker, 60000);
     mailbox_add(&world, MAILBOX, "1000-1", "x"); /* the last id that bob's mailbox gave */
 }
 
@@ -45,30 +44,6 @@ static void settle(void)
     WORLD_UNTIL(&world, pending() == 0);
 }
 
-/* Hands it to Redis now, and waits for what comes of it. */
-static void move_now(const char *device, unsigned ms)
-{
-    move(device, ms);
-    cursors_flush(cursors);
-    settle();
-}
-
-/* bob's cursor in Redis; "" for none. */
-static const char *cursor_of(const char *device)
-{
-    const struct text args[] = {TEXT("HGET"), TEXT(CURSOR), text_of(device)};
-    const redisReply *reply = world_ask_with(&world, args, 3);
-
-    return reply->type == REDIS_REPLY_STRING ? reply->str : "";
-}
-
-/* How many cursors Redis was handed, by what came of it. */
-static void assert_results(long written, long passed)
-{
-    ck_assert_int_eq(metric_value("parley_cursors_total{result=\"written\"}"), written);
-    ck_assert_int_eq(metric_value("parley_cursors_total{result=\"passed\"}"), passed);
-}
-
 static long refused(void)
 {
     return metric_value("parley_cursors_total{result=\"refused\"}");
@@ -85,168 +60,6 @@ static void connect_anew(void)
     redisFree(world.client);
     world.client = NULL;
 }
-
-/* ---- The script ---- */
-
-START_TEST(a_cursor_goes_forward_only)
-{
-    move_now("phone", 500);
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    move_now("phone", 400);
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    move_now("phone", 500);
-    assert_results(1, 2);
-    move_now("phone", 1000);
-    ck_assert_str_eq(cursor_of("phone"), "1000-1");
-    ck_assert_str_eq(cursor_of("laptop"), "");
-    assert_results(2, 2);
-}
-END_TEST
-
-/* What another gateway has written counts, by all its 64 bits. */
-START_TEST(cursors_are_compared_exactly)
-{
-    const struct message_id above = {9007199254740993, 9007199254740993};
-
-    mailbox_add(&world, MAILBOX, "9007199254740999-1", "x");
-    world_ask(&world, "HSET " CURSOR " phone 9007199254740993-9007199254740992");
-    cursors_move(cursors, TEXT("bob"), TEXT("phone"), above);
-    cursors_flush(cursors);
-    settle();
-    ck_assert_str_eq(cursor_of("phone"), "9007199254740993-9007199254740993");
-    world_ask(&world, "HSET " CURSOR " phone 9007199254740993-9007199254740994");
-    cursors_move(cursors, TEXT("bob"), TEXT("phone"), above);
-    cursors_flush(cursors);
-    settle();
-    ck_assert_str_eq(cursor_of("phone"), "9007199254740993-9007199254740994");
-    world_ask(&world, "HSET " CURSOR " phone 999-1");
-    move_now("phone", 1000);
-    ck_assert_str_eq(cursor_of("phone"), "1000-1");
-}
-END_TEST
-
-/* Redis came back older, or empty, or with another clock; or somebody wrote what is none. */
-START_TEST(what_is_stored_and_worth_nothing_is_set_anew)
-{
-    static const char *const WORTHLESS[] = {
-        "1000-2", "1001-0", "18446744073709551616-1", "x", "", "0900-1", "900-01", "900"};
-
-    for (size_t i = 0; i < sizeof(WORTHLESS) / sizeof(*WORTHLESS); i++) {
-        const struct text args[] = {TEXT("HSET"), TEXT(CURSOR), TEXT("phone"),
-                                    text_of(WORTHLESS[i])};
-        world_ask_with(&world, args, 4);
-        move_now("phone", 500);
-        ck_assert_msg(strcmp(cursor_of("phone"), "500-1") == 0, "%s", WORTHLESS[i]);
-    }
-    world_ask(&world, "HSET " CURSOR " phone 1000-1");
-    move_now("phone", 500);
-    ck_assert_str_eq(cursor_of("phone"), "1000-1");
-}
-END_TEST
-
-/* It is from before Redis lost that; and nobody's, where there is no mailbox. */
-START_TEST(what_is_above_everything_in_the_mailbox_is_ignored)
-{
-    move_now("phone", 500);
-    move_now("phone", 1001);
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    cursors_move(cursors, TEXT("carol"), TEXT("phone"), ID(5));
-    cursors_flush(cursors);
-    settle();
-    ck_assert_int_eq(world_ask(&world, "EXISTS parley:cursor:{carol}")->integer, 0);
-    assert_results(1, 2);
-}
-END_TEST
-
-/* As another gateway would, without its being counted here. */
-static void store_devices(unsigned first, unsigned last)
-{
-    for (unsigned i = first; i <= last; i++) {
-        char device[16];
-        char id[16];
-
-        snprintf(device, sizeof(device), "device-%u", i);
-        snprintf(id, sizeof(id), "%u-1", 100 + i);
-        const struct text args[] = {TEXT("HSET"), TEXT(CURSOR), text_of(device), text_of(id)};
-        world_ask_with(&world, args, 4);
-    }
-}
-
-START_TEST(of_33_devices_the_lowest_goes)
-{
-    store_devices(1, CURSORS_MAX_DEVICES);
-    move_now("device-3", 500); /* no other device: nothing goes */
-    ck_assert_int_eq(world_ask(&world, "HLEN " CURSOR)->integer, CURSORS_MAX_DEVICES);
-    move_now("new", 99); /* it is the lowest itself */
-    ck_assert_str_eq(cursor_of("new"), "");
-    ck_assert_str_eq(cursor_of("device-1"), "101-1");
-    move_now("new", 700);
-    ck_assert_str_eq(cursor_of("new"), "700-1");
-    ck_assert_str_eq(cursor_of("device-1"), "");
-    ck_assert_str_eq(cursor_of("device-2"), "102-1");
-    ck_assert_int_eq(world_ask(&world, "HLEN " CURSOR)->integer, CURSORS_MAX_DEVICES);
-    assert_results(3, 0);
-}
-END_TEST
-
-START_TEST(worthless_cursors_go_before_the_lowest)
-{
-    store_devices(1, CURSORS_MAX_DEVICES - 1);
-    world_ask(&world, "HSET " CURSOR " above 1001-1 wrong x");
-    move_now("new", 50);
-    ck_assert_str_eq(cursor_of("new"), "50-1");
-    ck_assert_str_eq(cursor_of("device-1"), "101-1");
-    ck_assert_str_eq(cursor_of("above"), "");
-    ck_assert_str_eq(cursor_of("wrong"), "");
-    ck_assert_int_eq(world_ask(&world, "HLEN " CURSOR)->integer, CURSORS_MAX_DEVICES);
-}
-END_TEST
-
-START_TEST(cursors_expire_after_twice_the_time_of_mailboxes)
-{
-    move_now("phone", 500);
-    long long left_ms = world_ask(&world, "PTTL " CURSOR)->integer;
-    ck_assert_int_le(left_ms, 2 * MAILBOX_TTL_MS);
-    ck_assert_int_gt(left_ms, MAILBOX_TTL_MS);
-    world_ask(&world, "PEXPIRE " CURSOR " 5000");
-    move_now("phone", 501);
-    ck_assert_int_gt(world_ask(&world, "PTTL " CURSOR)->integer, MAILBOX_TTL_MS);
-}
-END_TEST
-
-START_TEST(cursors_never_expire_where_mailboxes_do_not)
-{
-    struct cursors *others = cursors_new(world.loop, world.broker, 0);
-
-    cursors_move(others, TEXT("bob"), TEXT("phone"), ID(500));
-    cursors_flush(others);
-    settle();
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    ck_assert_int_eq(world_ask(&world, "PTTL " CURSOR)->integer, -1);
-    cursors_free(others);
-}
-END_TEST
-
-START_TEST(a_full_redis_takes_cursors)
-{
-    world_ask(&world, "CONFIG SET maxmemory 1");
-    move_now("phone", 500);
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    ck_assert_int_eq(refused(), 0);
-}
-END_TEST
-
-START_TEST(users_and_devices_are_encoded)
-{
-    const struct text cursor[] = {TEXT("HGET"), TEXT("parley:cursor:{b%3A%7B}"), TEXT("a%20%25")};
-
-    mailbox_add(&world, "parley:mailbox:{b%3A%7B}", "9-1", "x");
-    cursors_move(cursors, TEXT("b:{"), TEXT("a %"), ID(7));
-    cursors_flush(cursors);
-    settle();
-    ck_assert_str_eq(world_ask_with(&world, cursor, 3)->str, "7-1");
-}
-END_TEST
 
 /* ---- Gathering ---- */
 
@@ -274,14 +87,14 @@ START_TEST(what_moves_within_a_second_is_one_script_for_each_user)
     ck_assert_int_ge(loop_clock_us() - begin_us, 990 * 1000); /* the loop rounds to ms */
     ck_assert_int_le(loop_clock_us() - begin_us, 2000 * 1000);
     ck_assert_int_eq(scripts(), 2);
-    ck_assert_str_eq(cursor_of("phone"), "600-1");
-    ck_assert_str_eq(cursor_of("laptop"), "500-1");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "600-1");
+    ck_assert_str_eq(cursor_of(&world, "laptop"), "500-1");
     ck_assert_str_eq(world_ask(&world, "HGET parley:cursor:{carol} phone")->str, "100-1");
-    assert_results(3, 0);
+    cursors_assert_results(3, 0);
 
     move("phone", 700); /* and the next second again */
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "700-1");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "700-1");
     ck_assert_int_eq(scripts(), 3);
 }
 END_TEST
@@ -292,8 +105,8 @@ START_TEST(of_several_ids_the_newest_is_written)
     move("phone", 700);
     move("phone", 600);
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "700-1");
-    assert_results(1, 0);
+    ck_assert_str_eq(cursor_of(&world, "phone"), "700-1");
+    cursors_assert_results(1, 0);
 }
 END_TEST
 
@@ -311,10 +124,10 @@ START_TEST(of_more_devices_than_redis_keeps_the_lowest_are_not_kept_either)
     settle();
     ck_assert_int_eq(scripts(), 1); /* all of them fit into one */
     ck_assert_int_eq(world_ask(&world, "HLEN " CURSOR)->integer, CURSORS_MAX_DEVICES);
-    ck_assert_str_eq(cursor_of("device-40"), "140-1");
-    ck_assert_str_eq(cursor_of("device-9"), "109-1");
-    ck_assert_str_eq(cursor_of("device-8"), "");
-    ck_assert_str_eq(cursor_of("low"), "");
+    ck_assert_str_eq(cursor_of(&world, "device-40"), "140-1");
+    ck_assert_str_eq(cursor_of(&world, "device-9"), "109-1");
+    ck_assert_str_eq(cursor_of(&world, "device-8"), "");
+    ck_assert_str_eq(cursor_of(&world, "low"), "");
 }
 END_TEST
 
@@ -328,11 +141,11 @@ START_TEST(what_moves_while_it_is_written_goes_on)
     ck_assert_int_eq(pending(), 2);
     redis_resume(&world.server);
     WORLD_UNTIL(&world, pending() == 1);
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    ck_assert_str_eq(cursor_of("laptop"), "500-1");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "500-1");
+    ck_assert_str_eq(cursor_of(&world, "laptop"), "500-1");
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "600-1");
-    assert_results(3, 0);
+    ck_assert_str_eq(cursor_of(&world, "phone"), "600-1");
+    cursors_assert_results(3, 0);
 }
 END_TEST
 
@@ -429,12 +242,12 @@ START_TEST(while_redis_is_away_cursors_are_kept_and_written_when_it_is_back)
     connect_anew();
     mailbox_add(&world, MAILBOX, "1000-1", "x");
     WORLD_UNTIL(&world, world.ups == 2);
-    ck_assert_str_eq(cursor_of("phone"), "");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "");
     cursors_up(cursors);
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "600-1");
-    ck_assert_str_eq(cursor_of("laptop"), "400-1");
-    assert_results(2, 1); /* carol's mailbox is gone: what she had read is worth nothing */
+    ck_assert_str_eq(cursor_of(&world, "phone"), "600-1");
+    ck_assert_str_eq(cursor_of(&world, "laptop"), "400-1");
+    cursors_assert_results(2, 1); /* carol's mailbox is gone: what she had read is worth nothing */
 }
 END_TEST
 
@@ -454,7 +267,7 @@ START_TEST(what_is_lost_with_the_connection_is_kept)
     WORLD_UNTIL(&world, world.ups == 2);
     cursors_up(cursors);
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "500-1");
 }
 END_TEST
 
@@ -467,8 +280,8 @@ START_TEST(what_is_not_answered_in_time_is_tried_again)
     ck_assert_int_eq(pending(), 1);
     redis_resume(&world.server);
     settle(); /* it did run: the second time there was nothing to do */
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
-    assert_results(0, 1);
+    ck_assert_str_eq(cursor_of(&world, "phone"), "500-1");
+    cursors_assert_results(0, 1);
 }
 END_TEST
 
@@ -484,9 +297,9 @@ START_TEST(what_is_refused_is_kept_and_tried_again)
     ck_assert_int_eq(pending(), 2);
     world_ask(&world, "ACL SETUSER default +hset");
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "600-1");
-    ck_assert_str_eq(cursor_of("laptop"), "300-1");
-    assert_results(2, 0);
+    ck_assert_str_eq(cursor_of(&world, "phone"), "600-1");
+    ck_assert_str_eq(cursor_of(&world, "laptop"), "300-1");
+    cursors_assert_results(2, 0);
 }
 END_TEST
 
@@ -513,16 +326,19 @@ START_TEST(a_key_of_another_type_is_the_trouble_of_its_user_alone)
     log_begin(&world);
     move("phone", 500);
     cursors_move(cursors, TEXT("carol"), TEXT("phone"), ID(1));
-    move_users(900);
+    move_users(2 * IN_FLIGHT);
+    WORLD_UNTIL(&world, refused() == 2);
+    int64_t refused_us = loop_clock_us();
     WORLD_UNTIL(&world, pending() == 2);
-    assert_users(900);
+    ck_assert_int_lt(loop_clock_us() - refused_us, 900 * 1000); /* in the same flush */
+    assert_users(2 * IN_FLIGHT);
     ck_assert_uint_ge(log_count(&world, "event=redis_refused script=cursor key=" CURSOR), 1);
     ck_assert_int_ge(refused(), 2);
 
     world_ask(&world, "DEL " CURSOR " parley:mailbox:{carol}");
     mailbox_add(&world, "parley:mailbox:{carol}", "1000-1", "x");
     settle();
-    ck_assert_str_eq(cursor_of("phone"), "500-1");
+    ck_assert_str_eq(cursor_of(&world, "phone"), "500-1");
 }
 END_TEST
 
@@ -536,21 +352,8 @@ static void add_case(Suite *suite, TCase *tcase)
 Suite *cursors_suite(void)
 {
     Suite *suite = suite_create("broker: cursors");
-    TCase *script = tcase_create("script");
     TCase *gathering = tcase_create("gathering");
     TCase *trouble = tcase_create("trouble");
-
-    tcase_add_test(script, a_cursor_goes_forward_only);
-    tcase_add_test(script, cursors_are_compared_exactly);
-    tcase_add_test(script, what_is_stored_and_worth_nothing_is_set_anew);
-    tcase_add_test(script, what_is_above_everything_in_the_mailbox_is_ignored);
-    tcase_add_test(script, of_33_devices_the_lowest_goes);
-    tcase_add_test(script, worthless_cursors_go_before_the_lowest);
-    tcase_add_test(script, cursors_expire_after_twice_the_time_of_mailboxes);
-    tcase_add_test(script, cursors_never_expire_where_mailboxes_do_not);
-    tcase_add_test(script, a_full_redis_takes_cursors);
-    tcase_add_test(script, users_and_devices_are_encoded);
-    add_case(suite, script);
 
     tcase_add_test(gathering, what_moves_within_a_second_is_one_script_for_each_user);
     tcase_add_test(gathering, of_several_ids_the_newest_is_written);

@@ -1,4 +1,4 @@
-/* Reading mailboxes (scripts/page.lua), and in which epoch Redis is. */
+/* Reading mailboxes (scripts/page.lua). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -380,71 +380,6 @@ START_TEST(without_redis_nothing_is_read)
 }
 END_TEST
 
-/* ---- The epoch ---- */
-
-/* What Redis says of itself is the broker's epoch. */
-static void assert_epoch(void)
-{
-    struct text epoch = broker_epoch(world.broker);
-    char line[80];
-
-    ck_assert_uint_eq(epoch.len, 40);
-    snprintf(line, sizeof(line), "master_replid:%.*s\r\n", (int)epoch.len, epoch.at);
-    ck_assert_ptr_nonnull(strstr(world_ask(&world, "INFO replication")->str, line));
-}
-
-START_TEST(the_epoch_is_the_replication_id_and_another_one_after_a_restart)
-{
-    char before[41];
-
-    assert_epoch();
-    snprintf(before, sizeof(before), "%.40s", broker_epoch(world.broker).at);
-    redis_kill(&world.server);
-    WORLD_UNTIL(&world, world.downs == 1);
-    redis_restart(&world.server);
-    WORLD_UNTIL(&world, world.ups == 2);
-    redisFree(world.client);
-    world.client = NULL;
-    assert_epoch();
-    ck_assert(!text_equal(broker_epoch(world.broker), text_of(before)));
-}
-END_TEST
-
-/* As a fail-over does it, to who is connected to the replica. */
-START_TEST(the_epoch_is_another_one_after_a_promotion)
-{
-    char before[41];
-
-    snprintf(before, sizeof(before), "%.40s", broker_epoch(world.broker).at);
-    world_ask(&world, "REPLICAOF 127.0.0.1 1");
-    WORLD_UNTIL(&world, world.downs == 1);
-    world_ask(&world, "REPLICAOF NO ONE");
-    WORLD_UNTIL(&world, world.ups == 2);
-    assert_epoch();
-    ck_assert(!text_equal(broker_epoch(world.broker), text_of(before)));
-}
-END_TEST
-
-START_TEST(where_redis_does_not_tell_the_epoch_is_empty_and_everything_else_works)
-{
-    log_begin(&world);
-    world_ask(&world, "ACL SETUSER default -info");
-    for (unsigned i = 1; i <= 2; i++) {
-        ck_assert_int_eq(world.downs, i - 1);
-        world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
-        WORLD_UNTIL(&world, world.ups == i + 1);
-        ck_assert_uint_eq(broker_epoch(world.broker).len, 0);
-    }
-    fill(1, 1);
-    assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 1);
-    ck_assert_int_eq(log_count(&world, "event=epoch_unknown"), 1);
-    world_ask(&world, "ACL SETUSER default +info");
-    world_ask(&world, "CLIENT KILL TYPE normal SKIPME yes");
-    WORLD_UNTIL(&world, world.ups == 4);
-    assert_epoch();
-}
-END_TEST
-
 static void add_gap_tests(TCase *gaps)
 {
     tcase_add_test(gaps, a_position_that_was_trimmed_is_a_gap);
@@ -469,7 +404,6 @@ Suite *pages_suite(void)
     Suite *suite = suite_create("broker: pages");
     TCase *reading = tcase_create("reading");
     TCase *gaps = tcase_create("gaps");
-    TCase *epoch = tcase_create("epoch");
 
     tcase_add_test(reading, what_is_stored_behind_the_position_is_read);
     tcase_add_test(reading,
@@ -489,10 +423,5 @@ Suite *pages_suite(void)
 
     add_gap_tests(gaps);
     add_case(suite, gaps);
-
-    tcase_add_test(epoch, the_epoch_is_the_replication_id_and_another_one_after_a_restart);
-    tcase_add_test(epoch, the_epoch_is_another_one_after_a_promotion);
-    tcase_add_test(epoch, where_redis_does_not_tell_the_epoch_is_empty_and_everything_else_works);
-    add_case(suite, epoch);
     return suite;
 }

@@ -11,7 +11,7 @@ BEGIN {
     home["uv.h"] = "^gateway/base/loop\\.c$"
     home["uthash.h"] = "^gateway/base/map\\.c$"
     home["event2/"] = "^gateway/base/loop\\.c$|^gateway/(broker|socket)/|^tools/"
-    home["hiredis/"] = "^gateway/broker/|^tools/common/redis\\.c$|^tools/parley/(census|user)\\.c$"
+    home["hiredis/"] = "^gateway/broker/|^tools/common/redis\\.c$|^tools/parley/(census|mailbox|user)\\.c$"
     home["cjson/"] = "^gateway/message/"
     home["openssl/"] = "^gateway/(auth|broker)/|^tools/common/"
 }

@@ -287,23 +287,21 @@ describe('the schema', () => {
     assert.equal((await readyz(gateway)).text, 'ready\n');
   });
 
-  test('two gateways of different schema: the second is never ready, the first goes on', async (t) => {
+  test('of another --delivery: the second gateway is never ready, the first goes on', async (t) => {
     const first = await Gateway.start({ redis });
     t.after(() => first.stop());
     const alice = await connectUser(first, uniqueUser('alice'));
-    assert.equal(await redis.cli('GET', 'parley:schema'), '1 durable');
-    // There is one schema so far: to the second gateway the first is a newer one.
-    await redis.cli('SET', 'parley:schema', '2 durable');
-    t.after(() => redis.cli('SET', 'parley:schema', '1 durable'));
-    const second = await Gateway.start({ redis, ready: false });
+    const second = await Gateway.start({ redis, flags: ['--delivery', 'live'], ready: false });
     t.after(() => second.stop());
     const { found, wanted } = await second.waitForLog('schema_mismatch');
-    assert.deepEqual({ found, wanted }, { found: '2 durable', wanted: '1 durable' });
+    assert.deepEqual({ found, wanted }, { found: '1 durable', wanted: '1 live' });
     await until(async () => await second.metric('parley_redis_connections_total',
       '{connection="subscription"}') > 0, DEADLINE, 'everything else that readiness needs');
     const { status, text } = await readyz(second);
     assert.equal(status, 503);
-    assert.match(JSON.parse(text).message, /schema in Redis is "2 durable".*"1 durable"/);
+    assert.match(JSON.parse(text).message, /schema in Redis is "1 durable".*"1 live"/);
+    assert.equal((await refusal(second, { user: 'alice' })).status, 503);
+    assert.equal(await redis.cli('GET', 'parley:schema'), '1 durable');
     assert.equal(second.log.some(({ event }) => event === 'ready'), false);
     assert.equal((await gateways(redis)).length, 1);
     assert.equal((await readyz(first)).status, 200);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { connect, connectPair, connectUser, refusal, uniqueUser } from './lib/client.mjs';
 import { request } from './lib/http.mjs';
+import { BINARY, RawSocket, frame } from './lib/raw.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 import { DEADLINE, until } from './lib/wait.mjs';
@@ -144,6 +145,20 @@ describe('draining', () => {
     await terminate(gateway);
     assert.equal((await alice.next()).code, 'unknown');
     assert.equal(await alice.closeCode(), 1001);
+    await assertEnds(gateway);
+  });
+
+  test('a session that is closing already when its slot comes is left alone', async () => {
+    const gateway = await withDrain('1s');
+    const closing = await RawSocket.open(gateway.port, `/?user=${uniqueUser()}`);
+    const other = await connectUser(gateway, uniqueUser()); // its slot is the later one
+    const { user } = JSON.parse((await closing.frame()).payload);
+    other.send({ receiverID: user, content: 'whose ping is never answered' });
+    await closing.frame();
+    await terminate(gateway);
+    closing.write(frame(BINARY)); // whose close frame is never answered either
+    assert.equal(await other.closeCode(), 1001);
+    closing.destroy();
     await assertEnds(gateway);
   });
 

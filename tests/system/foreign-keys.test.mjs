@@ -1,6 +1,6 @@
 // What somebody else put where Parley's keys are: named in the log, and nothing else breaks.
 import assert from 'node:assert/strict';
-import { connectUser, uniqueUser } from './lib/client.mjs';
+import { connectUser, expectNothingBefore, uniqueUser } from './lib/client.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 import { DEADLINE } from './lib/wait.mjs';
@@ -33,6 +33,43 @@ describe('a key of another type', () => {
     assert.equal((await alice.next(({ ref }) => ref === 'a')).code, 'unavailable');
     await refused('parley:mailbox:{broken}', from);
     await assertTalks(alice);
+  });
+
+  test("as the sender's mailbox: the message is accepted, without a copy", async () => {
+    const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+    const refused = () => gateway.metric('parley_copies_total', '{result="refused"}');
+    const before = await refused();
+    const receiver = await connectUser(gateway, bob);
+    const sender = await connectUser(gateway, alice);
+    const other = await connectUser(gateway, alice);
+    await system.redis.cli('LPUSH', `parley:mailbox:{${alice}}`, 'x');
+    sender.send({ receiverID: bob, content: 'without a copy', ref: 'a' });
+    const { type, id } = await sender.next();
+    assert.equal(type, 'sent');
+    assert.equal((await receiver.next()).id, id);
+    const { reason } = await gateway.waitForLog('copy_refused', { sender: alice });
+    assert.match(reason, /WRONGTYPE/);
+    assert.equal(await refused(), before + 1);
+    await system.redis.cli('DEL', `parley:mailbox:{${alice}}`);
+    await expectNothingBefore(other, receiver, alice);
+  });
+
+  test('as a ref: that message is refused and not stored, until the key is gone', async () => {
+    const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+    const key = `parley:ref:{${bob}}:${alice}:r`;
+    const sender = await connectUser(gateway, alice);
+    for (const put of [['LPUSH', key, 'x'], ['SET', key, 'no id']]) {
+      const from = gateway.log.length;
+      await system.redis.cli(...put);
+      sender.send({ receiverID: bob, content: 1, ref: 'r' });
+      assert.equal((await sender.next()).code, 'unavailable');
+      const { reason } = await refused(`parley:mailbox:{${bob}}`, from);
+      assert.ok(reason.endsWith(key), reason);
+      assert.equal(await system.redis.cli('EXISTS', `parley:mailbox:{${bob}}`), '0');
+      await system.redis.cli('DEL', key);
+    }
+    sender.send({ receiverID: bob, content: 1, ref: 'r' });
+    assert.equal((await sender.next()).type, 'sent');
   });
 
   test('as a presence hash: the user chats all the same', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connectPair, connectUser, uniqueUser } from './lib/client.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
+import { DEADLINE, until } from './lib/wait.mjs';
 
 const ENTRIES = 'parley_history_entries_total';
 const READ = ['sent', 'other', 'no_room', 'wrong', 'gone'];
@@ -287,13 +288,15 @@ describe('history', () => {
     const b = await connectUser(gateways[0], uniqueUser());
     const gone = '{result="gone"}';
     const earlier = await gateways[0].metric('parley_history_requests_total', gone);
+    const sessions = () => gateways[0].metric('parley_sessions', '{kind="native"}');
+    const open = await sessions();
     redis.pause();
     try {
       a.send({ type: 'history', with: 'x' });
       a.send({ type: 'ping' });
       await a.next();
       a.socket.terminate();
-      await gateways[0].waitForLog('ready');
+      await until(async () => await sessions() < open, DEADLINE, 'it to be gone');
     } finally {
       redis.resume();
     }

@@ -100,18 +100,20 @@ describe('the rights in Redis that docs/operations.md gives', () => {
     }
   });
 
-  test('are all that parley gateways, presence and why use, and no more', async () => {
+  test('are all that parley gateways, presence, why and trace use, and no more', async () => {
     const redis = await Redis.start();
     try {
       const [words, granted] = rights('watcher');
       for (const command of [['ACL', 'SETUSER', ...words], ['SET', 'parley:schema', '1 durable'],
         ['ZADD', 'parley:gateways', '1', 'g1-0a'], ['SET', 'parley:presence:{wrong}', 'x'],
-        ['HSET', 'parley:presence:{bob}', 'g1-0a/1', '1 x'], ['CONFIG', 'RESETSTAT']]) {
+        ['HSET', 'parley:presence:{bob}', 'g1-0a/1', '1 x'],
+        ['XADD', 'parley:mailbox:{bob}', '1-1', 'm', 'x'], ['HSET', 'parley:cursor:{bob}', 'x', '1-0'],
+        ['CONFIG', 'RESETSTAT']]) {
         await redis.command(...command);
       }
       const PARLEY_REDIS = `redis://watcher:secret@127.0.0.1:${redis.port}/0`;
       for (const [status, ...args] of [[0, 'gateways'], [0, 'presence', 'bob', 'carol'],
-        [0, 'why', 'bob'], [1, 'why', 'wrong']]) {
+        [0, 'why', 'bob'], [0, 'trace', 'bob', '1-1'], [1, 'why', 'wrong']]) {
         const { code, stderr } = await run(program('parley'), args, { env: { PARLEY_REDIS } });
         assert.equal(code, status, stderr);
         assert.doesNotMatch(stderr, /NOPERM/);

@@ -1,8 +1,9 @@
 // What was stored while somebody was away comes when they are back: once, in order.
 import assert from 'node:assert/strict';
 import {
-  connect, connectPair, connectUser, expectNothingBefore, refusal, uniqueUser,
+  assertReaches, connect, connectPair, connectUser, expectNothingBefore, refusal, uniqueUser,
 } from './lib/client.mjs';
+import { RawSocket, TEXT, frame } from './lib/raw.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
 import { DEADLINE, until } from './lib/wait.mjs';
@@ -153,8 +154,20 @@ describe('who was away', () => {
     assert.equal(again.welcome.gap, true);
     assert.equal(again.welcome.reset, false);
     assert.equal((await again.next()).content, 'kept');
-    // Who was never here misses nothing.
-    assert.equal((await connectUser(one, bob, { device: 'new' })).welcome.gap, false);
+    // Who was never here misses nothing, nor does who has read all that there is.
+    for (const device of ['new', 'new']) {
+      const { welcome, socket } = await connectUser(one, bob, { device });
+      assert.equal(welcome.gap, false);
+      await cursorIs(bob, welcome.last, device);
+      socket.terminate();
+    }
+    await system.redis.command('XTRIM', `parley:mailbox:{${bob}}`, 'MAXLEN', 0);
+    for (const device of ['newer', 'newer']) {
+      const { welcome, socket } = await connectUser(one, bob, { device });
+      assert.equal(welcome.gap, false);
+      await cursorIs(bob, welcome.last, device);
+      socket.terminate();
+    }
   });
 
   test('a Redis that came back empty resets positions, and the cursor is set anew', async () => {
@@ -300,4 +313,33 @@ test('a mailbox that is longer than the output is read as fast as the client rea
   assert.deepEqual((await contents(quick, COUNT)).map(([number]) => number), range(0, COUNT));
   slow.socket.resume();
   assert.deepEqual((await contents(slow, COUNT)).map(([number]) => number), range(0, COUNT));
+});
+
+test('who has no room for the answers to its first frames leaves nothing behind', async (t) => {
+  const flags = ['--max-message', '1KiB', '--output-max', '2KiB', '--max-sessions-per-user', 0];
+  const system = await System.start({ flags });
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const [crowd, bob] = [uniqueUser('crowd'), uniqueUser('bob')];
+  for (const user of [crowd, bob]) {
+    await system.redis.command('EVAL',
+      "for i = 1, 3000 do redis.call('XADD', KEYS[1], '*', 'n', '1') end",
+      1, `parley:mailbox:{${user}}`);
+  }
+  // They read a mailbox of rubbish, an entry a page, so that others wait for their turn.
+  const sockets = await Promise.all(range(0, 100).map(() =>
+    RawSocket.open(gateway.port, `/?user=${crowd}`)));
+  const bad = frame(TEXT, '{}');
+  for (let closed = 0; closed < 5; closed++) {
+    const from = gateway.log.length;
+    const socket = await RawSocket.open(gateway.port, `/?user=${bob}`);
+    socket.write(...range(0, 100).map(() => bad));
+    await gateway.waitForLog('slow_session_closed', { user: bob }, { from });
+    socket.destroy();
+  }
+  for (const socket of sockets) socket.destroy();
+  await until(async () => await gateway.metric('parley_sessions', '{kind="native"}') === 0, DEADLINE,
+    'all sessions to be gone');
+  await assertReaches(await connectUser(gateway, uniqueUser('a')),
+    await connectUser(gateway, uniqueUser('b')));
 });

@@ -256,6 +256,17 @@ START_TEST(who_never_answers_is_not_pinged_without_end)
 }
 END_TEST
 
+/* Nobody would hear its pong, nor free what is noted beside the ping. */
+START_TEST(closing_session_is_not_pinged)
+{
+    give(0, 5);
+    session_want_ping(session);
+    session_close(session, CLOSE_GOING_AWAY);
+    session_wrote(session);
+    ck_assert_uint_eq(ping(), 0);
+}
+END_TEST
+
 START_TEST(answers_have_room_that_messages_have_not)
 {
     unsigned count = 0;
@@ -285,6 +296,7 @@ int main(void)
     tcase_add_test(tests, leaving_waits_for_the_last_pong);
     tcase_add_test(tests, leaving_does_not_wait_for_ever);
     tcase_add_test(tests, who_never_answers_is_not_pinged_without_end);
+    tcase_add_test(tests, closing_session_is_not_pinged);
     tcase_add_test(tests, answers_have_room_that_messages_have_not);
     return unit_run("receipts", tests);
 }

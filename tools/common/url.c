@@ -65,6 +65,9 @@ const char *url_resolve(struct url *url)
     char service[16];
     int result;
 
+    if (url->addresses)
+        freeaddrinfo(url->addresses);
+    url->addresses = NULL;
     snprintf(service, sizeof(service), "%d", url->port);
     result = getaddrinfo(url->host, service, &hints, &url->addresses);
     return result == 0 ? NULL : gai_strerror(result);
@@ -86,10 +89,9 @@ static bool is_unreserved(char byte)
            (byte >= 'a' && byte <= 'z') || strchr("-._~", byte);
 }
 
-static void append_parameter(struct builder *target, char separator, const char *name,
-                             const char *value)
+void url_append_parameter(struct builder *target, const char *name, const char *value)
 {
-    builder_append_char(target, separator);
+    builder_append_char(target, memchr(target->data, '?', target->len) ? '&' : '?');
     builder_append_string(target, name);
     builder_append_char(target, '=');
     for (; *value; value++) {
@@ -108,9 +110,9 @@ char *url_make_session_target(const struct url *url, const char *user, const cha
 
     builder_init(&target, SIZE_MAX);
     builder_append_string(&target, url->target);
-    append_parameter(&target, strchr(url->target, '?') ? '&' : '?', "user", user);
+    url_append_parameter(&target, "user", user);
     if (device)
-        append_parameter(&target, '&', "device", device);
+        url_append_parameter(&target, "device", device);
     made = builder_text(&target);
     copy = memory_copy(made.at, made.len);
     builder_clear(&target);

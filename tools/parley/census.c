@@ -41,8 +41,9 @@ static bool read_setting(struct census *census, const char *name, const char *fl
     return good;
 }
 
-int census_arguments(struct census *census, const char *program, const char *help, int argc,
-                     char **argv, int *status)
+/* The number of operands, from argv[1] on; -1 when all is said: `status` is the program's. */
+static int read_arguments(struct census *census, const struct census_command *command, int argc,
+                          char **argv, int *status)
 {
     const char *redis = NULL;
     const char *prefix = NULL;
@@ -53,14 +54,14 @@ int census_arguments(struct census *census, const char *program, const char *hel
         {"--help", ARGUMENT_SWITCH, &wants_help, 0, 0},
         {0},
     };
-    int operands = arguments_read(program, flags, argc, argv);
+    int operands = arguments_read(command->program, flags, argc, argv);
 
-    *census = (struct census){.program = program};
+    *census = (struct census){.program = command->program};
     *status = STATUS_USAGE;
     if (operands < 0)
         return -1;
     if (wants_help) {
-        fputs(help, stdout);
+        fputs(command->help, stdout);
         *status = STATUS_DONE;
         return -1;
     }
@@ -70,17 +71,26 @@ int census_arguments(struct census *census, const char *program, const char *hel
     return operands;
 }
 
-bool census_check_users(const struct census *census, char **users, int count)
+static bool check_operands(const struct census_command *command, char **operands, int count)
 {
-    for (int i = 0; i < count; i++) {
-        if (parse_is_user(text_of(users[i])))
+    const char *wrong;
+
+    if (count < command->min || count > command->max) {
+        session_complain(command->program, command->wanted);
+        return false;
+    }
+    for (int i = 0; i < count && i < command->users; i++) {
+        if (parse_is_user(text_of(operands[i])))
             continue;
         fprintf(stderr,
                 "%s: USER %d is no user: 1 to %d bytes of UTF-8 without control characters\n",
-                census->program, i + 1, PARSE_USER_MAX);
+                command->program, i + 1, PARSE_USER_MAX);
         return false;
     }
-    return true;
+    wrong = command->check ? command->check(operands) : NULL;
+    if (wrong)
+        session_complain(command->program, wrong);
+    return !wrong;
 }
 
 static void read_clock(struct census *census)
@@ -106,14 +116,6 @@ static void read_schema(struct census *census)
     builder_clear(&key);
 }
 
-void census_begin(struct census *census)
-{
-    census->keys = keys_new(census->config.prefix);
-    census->redis = redis_open(census->config.redis, TIMEOUT_MS);
-    read_clock(census);
-    read_schema(census);
-}
-
 bool census_failed(const struct census *census)
 {
     return redis_failure(census->redis) != NULL;
@@ -121,6 +123,8 @@ bool census_failed(const struct census *census)
 
 void census_warn_of_schema(const struct census *census)
 {
+    if (census_failed(census))
+        return;
     if (!census->schema)
         fprintf(stderr,
                 "%s: there is no %s:schema: no gateway was ever ready on this Redis with that"
@@ -133,20 +137,33 @@ void census_warn_of_schema(const struct census *census)
                 census->program);
 }
 
-int census_status(const struct census *census)
+static int run(struct census *census, const struct census_command *command, char **operands,
+               int count)
 {
+    census->keys = keys_new(census->config.prefix);
+    census->redis = redis_open(census->config.redis, TIMEOUT_MS);
+    read_clock(census);
+    read_schema(census);
+    command->print(census, operands, count);
     if (!census_failed(census))
         return STATUS_DONE;
     fprintf(stderr, "%s: %s\n", census->program, redis_failure(census->redis));
     return STATUS_FAILED;
 }
 
-void census_end(struct census *census)
+int census_run(const struct census_command *command, int argc, char **argv)
 {
-    redis_close(census->redis);
-    keys_free(census->keys);
-    free(census->schema);
-    settings_clear(&census->config);
+    struct census census;
+    int status;
+    int count = read_arguments(&census, command, argc, argv, &status);
+
+    if (count >= 0 && check_operands(command, argv + 1, count))
+        status = run(&census, command, argv + 1, count);
+    redis_close(census.redis);
+    keys_free(census.keys);
+    free(census.schema);
+    settings_clear(&census.config);
+    return status;
 }
 
 /* ---- Gateways ---- */
@@ -161,7 +178,7 @@ static void read_gateway(struct census_gateway *gateway, struct text member, int
     } else {
         gateway->lease = gateway->left_ms > 0 ? CENSUS_LIVE : CENSUS_EXPIRED;
     }
-    gateway->incarnation = (struct text){memory_copy(member.at, member.len), member.len};
+    gateway->incarnation = census_copy(member);
 }
 
 static int compare_gateways(const void *left, const void *right)
@@ -221,4 +238,44 @@ int64_t census_read_subscribers(const struct census *census, struct text channel
     const redisReply *reply = redis_ask(census->redis, REDIS_REPLY_ARRAY, NULL, args, 3);
 
     return reply && reply->elements == 2 ? redis_number(reply->element[1]) : 0;
+}
+
+/* ---- Any key ---- */
+
+struct text census_copy(struct text text)
+{
+    return (struct text){memory_copy(text.at, text.len), text.len};
+}
+
+static bool take_page(const redisReply *page,
+                      bool (*take)(void *arg, struct text field, struct text value), void *arg)
+{
+    for (size_t i = 0; i + 1 < page->elements; i += 2) {
+        if (!take(arg, redis_text(page->element[i]), redis_text(page->element[i + 1])))
+            return false;
+    }
+    return true;
+}
+
+void census_scan_hash(const struct census *census, struct text key,
+                      bool (*take)(void *arg, struct text field, struct text value), void *arg)
+{
+    struct builder cursor;
+    const redisReply *reply;
+
+    builder_init(&cursor, 32);
+    builder_append_char(&cursor, '0');
+    do {
+        const struct text args[] = {TEXT("HSCAN"), key, builder_text(&cursor), TEXT("COUNT"),
+                                    TEXT("100")};
+
+        reply = redis_ask(census->redis, REDIS_REPLY_ARRAY, "hash", args, 5);
+        if (!reply || reply->elements != 2)
+            break;
+        if (!take_page(reply->element[1], take, arg))
+            break;
+        builder_reset(&cursor);
+        builder_append(&cursor, redis_text(reply->element[0]));
+    } while (!text_equal(builder_text(&cursor), TEXT("0")));
+    builder_clear(&cursor);
 }

@@ -55,19 +55,23 @@ struct census_gateways {
     bool is_cut; /* there are more */
 };
 
-/* Reads the command line: --redis, --prefix, --help and operands, which are moved to argv[1] and
- * on. The number of operands; -1 when all is said: `status` is the program's. The census is to be
- * ended in either case. */
-int census_arguments(struct census *census, const char *program, const char *help, int argc,
-                     char **argv, int *status);
-/* Whether these operands are users. False after a line on standard error. */
-MUST_USE bool census_check_users(const struct census *census, char **users, int count);
-/* Connects, and reads clock and schema. */
-void census_begin(struct census *census);
-/* The exit status, after a line on standard error when something has failed since census_begin().
- */
-int census_status(const struct census *census);
-void census_end(struct census *census);
+/* A command: --redis, --prefix, --help and operands. */
+struct census_command {
+    const char *program;
+    const char *help;
+    int min; /* operands */
+    int max;
+    const char *wanted; /* that many: `it takes one USER` */
+    int users;          /* of the operands, the first ones, that are users */
+    /* More to say against the operands, in words; NULL when they are good. NULL: it has nothing to
+     * say. */
+    const char *(*check)(char **operands);
+    /* Reads and prints; nothing when census_failed(). Clock and schema are read. */
+    void (*print)(const struct census *census, char **operands, int count);
+};
+
+/* The exit status, after a line on standard error when something was wrong. */
+int census_run(const struct census_command *command, int argc, char **argv);
 
 /* True when something has failed; what was read since is incomplete. */
 bool census_failed(const struct census *census);
@@ -78,5 +82,13 @@ void census_warn_of_schema(const struct census *census);
  * are 0 unless `all`. */
 struct census_gateways census_read_gateways(const struct census *census, bool all);
 void census_gateways_clear(struct census_gateways *gateways);
+
+/* Calls take() with each field of a hash and its value, until it returns false. A field may come
+ * twice (HSCAN). */
+void census_scan_hash(const struct census *census, struct text key,
+                      bool (*take)(void *arg, struct text field, struct text value), void *arg);
+
+/* To be freed by the caller. */
+struct text census_copy(struct text text);
 
 int64_t census_read_subscribers(const struct census *census, struct text channel);

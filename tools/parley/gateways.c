@@ -5,7 +5,6 @@
 #include "census.h"
 #include "command.h"
 #include "common/table.h"
-#include "session.h"
 
 #define PROGRAM "parley gateways"
 
@@ -52,44 +51,39 @@ static void add_gateway(struct table *table, const struct census_gateway *gatewa
     table_end_row(table);
 }
 
-static void print(const struct census *census, const struct census_gateways *gateways)
+static void print(const struct census *census, char **operands, int count)
 {
+    struct census_gateways gateways = census_read_gateways(census, true);
     struct table table;
     struct builder out;
 
+    (void)operands;
+    (void)count;
     table_init(&table);
     builder_init(&out, SIZE_MAX);
     add_header(&table);
-    for (size_t i = 0; i < gateways->count; i++)
-        add_gateway(&table, &gateways->items[i]);
+    for (size_t i = 0; i < gateways.count; i++)
+        add_gateway(&table, &gateways.items[i]);
     table_append(&table, "", &out);
-    fwrite(out.data, 1, out.len, stdout);
-    census_warn_of_schema(census);
-    if (gateways->is_cut)
-        fprintf(stderr, "%s: there are more than %d\n", PROGRAM, CENSUS_LIST_MAX);
+    if (!census_failed(census)) {
+        fwrite(out.data, 1, out.len, stdout);
+        census_warn_of_schema(census);
+        if (gateways.is_cut)
+            fprintf(stderr, "%s: there are more than %d\n", PROGRAM, CENSUS_LIST_MAX);
+    }
     table_clear(&table);
     builder_clear(&out);
+    census_gateways_clear(&gateways);
 }
 
 int gateways_run(int argc, char **argv)
 {
-    struct census census;
-    struct census_gateways gateways;
-    int status;
-    int operands = census_arguments(&census, PROGRAM, help, argc, argv, &status);
+    static const struct census_command command = {
+        .program = PROGRAM,
+        .help = help,
+        .wanted = "it takes flags only",
+        .print = print,
+    };
 
-    if (operands > 0) {
-        fputs(PROGRAM ": it takes flags only (parley gateways --help)\n", stderr);
-        status = STATUS_USAGE;
-    }
-    if (operands == 0) {
-        census_begin(&census);
-        gateways = census_read_gateways(&census, true);
-        if (!census_failed(&census))
-            print(&census, &gateways);
-        census_gateways_clear(&gateways);
-        status = census_status(&census);
-    }
-    census_end(&census);
-    return status;
+    return census_run(&command, argc, argv);
 }

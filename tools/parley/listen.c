@@ -1,5 +1,4 @@
 /* parley listen: every frame of a session as one line. */
-#include <signal.h>
 #include <stdio.h>
 
 #include <event2/event.h>
@@ -7,6 +6,7 @@
 #include "command.h"
 #include "common/arguments.h"
 #include "common/duration.h"
+#include "incoming.h"
 #include "session.h"
 
 #define PROGRAM "parley listen"
@@ -37,24 +37,14 @@ struct listener {
 static void on_message(void *arg, struct text frame)
 {
     struct listener *listener = arg;
+    struct incoming incoming;
 
     session_print(&listener->session, frame);
-    if (!text_equal(session_read_frame(frame).type, TEXT("message")))
+    if (!incoming_read(frame, &incoming) || !incoming_is(&incoming, "message"))
         return;
     listener->messages++;
     if (listener->messages == listener->wanted)
         session_end(&listener->session);
-}
-
-static void on_interrupt(evutil_socket_t number, short what, void *arg)
-{
-    struct listener *listener = arg;
-
-    (void)number;
-    (void)what;
-    if (listener->session.ending) /* the second time: do not wait for the gateway */
-        session_stop(&listener->session);
-    session_end(&listener->session);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
@@ -63,45 +53,45 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!listener->session.ending)
-        session_fail(&listener->session, "after %lld ms, messages received: %zu",
-                     (long long)listener->timeout_ms, listener->messages);
-    session_stop(&listener->session);
+    if (listener->session.ending)
+        session_stop(&listener->session);
+    else
+        session_give_up(&listener->session, "after %lld ms, messages received: %zu",
+                        (long long)listener->timeout_ms, listener->messages);
 }
 
-static void run(struct listener *listener)
+static int run(struct listener *listener)
 {
-    struct event_base *base = listener->session.base;
+    static const struct session_handler handler = {.message = on_message};
     struct timeval timeout = duration_timeval(listener->timeout_ms);
-    struct event *interrupt = evsignal_new(base, SIGINT, on_interrupt, listener);
-    struct event *terminate = evsignal_new(base, SIGTERM, on_interrupt, listener);
-    struct event *timer = evtimer_new(base, on_timeout, listener);
+    struct event *timer;
 
-    event_add(interrupt, NULL);
-    event_add(terminate, NULL);
-    if (listener->timeout_ms > 0)
-        event_add(timer, &timeout);
-    event_base_dispatch(base);
-    event_free(interrupt);
-    event_free(terminate);
-    event_free(timer);
+    if (session_open(&listener->session, &handler, listener)) {
+        session_watch_interrupts(&listener->session);
+        timer = evtimer_new(listener->session.base, on_timeout, listener);
+        if (listener->timeout_ms > 0)
+            event_add(timer, &timeout);
+        event_base_dispatch(listener->session.base);
+        event_free(timer);
+    }
+    return session_finish(&listener->session);
 }
 
 int listen_run(int argc, char **argv)
 {
-    static const struct session_handler handler = {.message = on_message};
-    struct listener listener = {.session = {.program = PROGRAM}};
-    const char *url = session_default_url();
-    const char *device = NULL;
-    const char *user = NULL;
+    struct listener listener = {
+        .session = {.program = PROGRAM,
+                    .where = session_default_url(),
+                    .timeout_ms = CONNECT_TIMEOUT_MS},
+    };
     bool wants_help = false;
     int operands;
     const struct argument flags[] = {
-        {"--user", ARGUMENT_TEXT, &user, 0, 0},
-        {"--device", ARGUMENT_TEXT, &device, 0, 0},
+        {"--user", ARGUMENT_TEXT, &listener.session.user, 0, 0},
+        {"--device", ARGUMENT_TEXT, &listener.session.device, 0, 0},
         {"--count", ARGUMENT_NUMBER, &listener.wanted, 1, SIZE_MAX},
         {"--timeout", ARGUMENT_DURATION, &listener.timeout_ms, 1, DAY_MS},
-        {"--url", ARGUMENT_TEXT, &url, 0, 0},
+        {"--url", ARGUMENT_TEXT, &listener.session.where, 0, 0},
         {"--help", ARGUMENT_SWITCH, &wants_help, 0, 0},
         {0},
     };
@@ -113,13 +103,8 @@ int listen_run(int argc, char **argv)
         fputs(help, stdout);
         return STATUS_DONE;
     }
-    if (operands > 0 || !user) {
-        fprintf(stderr, "%s: %s (parley listen --help)\n", PROGRAM,
-                user ? "it takes flags only" : "--user is missing");
-        return STATUS_USAGE;
-    }
-    if (session_open(&listener.session, url, user, device, CONNECT_TIMEOUT_MS, &handler, &listener))
-        run(&listener);
-    session_clear(&listener.session);
-    return listener.session.status;
+    if (operands > 0 || !listener.session.user)
+        return session_complain(PROGRAM, listener.session.user ? "it takes flags only"
+                                                               : "--user is missing");
+    return run(&listener);
 }

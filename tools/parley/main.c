@@ -1,4 +1,4 @@
-/* parley: a Parley session in a terminal, and what Redis knows of gateways and users. */
+/* parley: Parley sessions in a terminal, and what Redis knows of gateways, users, messages. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +11,14 @@ static const struct {
     const char *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"chat", "write to somebody, and read what comes", chat_run},
     {"listen", "print what a user receives", listen_run},
     {"send", "send messages as a user", send_run},
+    {"history", "print a conversation that is stored", history_run},
     {"gateways", "print which gateways are alive", gateways_run},
     {"presence", "print who is online, and where", presence_run},
     {"why", "print why a user does or does not receive", why_run},
+    {"trace", "print what became of a message", trace_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -25,10 +28,9 @@ static void print_help(void)
     puts("usage: parley COMMAND [FLAGS]\n\ncommands:");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-    puts("\n`parley COMMAND --help` lists a command's flags. listen and send ask a gateway, named "
-         "by\n"
-         "--url or the environment's PARLEY_URL; the others ask Redis, named by --redis or\n"
-         "PARLEY_REDIS. Exit status: 0 done, 1 failed, 2 wrong usage.");
+    puts("\n`parley COMMAND --help` lists a command's flags. chat, listen, send and history ask a\n"
+         "gateway, named by --url or the environment's PARLEY_URL; the others ask Redis, named by\n"
+         "--redis or PARLEY_REDIS. Exit status: 0 done, 1 failed, 2 wrong usage.");
 }
 
 int main(int argc, char **argv)

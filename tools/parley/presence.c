@@ -1,10 +1,10 @@
 /* parley presence: who is online, and where. */
+#include <limits.h>
 #include <stdio.h>
 
 #include "census.h"
 #include "command.h"
 #include "common/table.h"
-#include "session.h"
 #include "user.h"
 #include "words.h"
 
@@ -95,23 +95,24 @@ static void print_user(const struct census *census, struct text user)
     user_sessions_clear(&sessions);
 }
 
+static void print(const struct census *census, char **users, int count)
+{
+    census_warn_of_schema(census);
+    for (int i = 0; i < count; i++)
+        print_user(census, text_of(users[i]));
+}
+
 int presence_run(int argc, char **argv)
 {
-    struct census census;
-    int status;
-    int operands = census_arguments(&census, PROGRAM, help, argc, argv, &status);
+    static const struct census_command command = {
+        .program = PROGRAM,
+        .help = help,
+        .min = 1,
+        .max = INT_MAX,
+        .wanted = "USER is missing",
+        .users = INT_MAX,
+        .print = print,
+    };
 
-    if (operands == 0) {
-        fputs(PROGRAM ": USER is missing (parley presence --help)\n", stderr);
-        status = STATUS_USAGE;
-    }
-    if (operands > 0 && census_check_users(&census, argv + 1, operands)) {
-        census_begin(&census);
-        census_warn_of_schema(&census);
-        for (int i = 1; i <= operands; i++)
-            print_user(&census, text_of(argv[i]));
-        status = census_status(&census);
-    }
-    census_end(&census);
-    return status;
+    return census_run(&command, argc, argv);
 }

@@ -5,19 +5,13 @@
 
 #include <hiredis/hiredis.h>
 
-#include "message/id.h"
 #include "words.h"
 
 /* ---- Sessions ---- */
 
-static struct text copy(struct text text)
-{
-    return (struct text){memory_copy(text.at, text.len), text.len};
-}
-
 struct user_session user_session_parse(struct text field, struct text value)
 {
-    struct user_session session = {.field = copy(field), .value = copy(value)};
+    struct user_session session = {.field = census_copy(field), .value = census_copy(value)};
     struct text since;
     uint64_t ms;
     uint64_t number;
@@ -88,36 +82,14 @@ static void drop_doubled(struct user_sessions *sessions)
     sessions->count = kept;
 }
 
-static void take_page(struct user_sessions *sessions, const redisReply *page)
+static bool take_session(void *arg, struct text field, struct text value)
 {
-    for (size_t i = 0; i + 1 < page->elements; i += 2) {
-        sessions->is_cut = sessions->count == CENSUS_LIST_MAX;
-        if (sessions->is_cut)
-            return;
-        sessions->items[sessions->count++] =
-            user_session_parse(redis_text(page->element[i]), redis_text(page->element[i + 1]));
-    }
-}
+    struct user_sessions *sessions = arg;
 
-static void scan(const struct census *census, struct text key, struct user_sessions *sessions)
-{
-    struct builder cursor;
-    const redisReply *reply;
-
-    builder_init(&cursor, 32);
-    builder_append_char(&cursor, '0');
-    do {
-        const struct text args[] = {TEXT("HSCAN"), key, builder_text(&cursor), TEXT("COUNT"),
-                                    TEXT("100")};
-
-        reply = redis_ask(census->redis, REDIS_REPLY_ARRAY, "hash", args, 5);
-        if (!reply || reply->elements != 2)
-            break;
-        take_page(sessions, reply->element[1]);
-        builder_reset(&cursor);
-        builder_append(&cursor, redis_text(reply->element[0]));
-    } while (!sessions->is_cut && !text_equal(builder_text(&cursor), TEXT("0")));
-    builder_clear(&cursor);
+    sessions->is_cut = sessions->count == CENSUS_LIST_MAX;
+    if (!sessions->is_cut)
+        sessions->items[sessions->count++] = user_session_parse(field, value);
+    return !sessions->is_cut;
 }
 
 static void take_score(struct user_session *session, const redisReply *live, const redisReply *dead,
@@ -175,7 +147,7 @@ struct user_sessions user_read_sessions(const struct census *census, struct text
     builder_init(&key, SIZE_MAX);
     keys_presence(census->keys, user, &key);
     sessions.items = memory_alloc(CENSUS_LIST_MAX * sizeof(*sessions.items));
-    scan(census, builder_text(&key), &sessions);
+    census_scan_hash(census, builder_text(&key), take_session, &sessions);
     drop_doubled(&sessions);
     if (sessions.count > 0)
         read_leases(census, &sessions);
@@ -195,8 +167,6 @@ bool user_session_is_live(const struct user_session *session)
     return !session->is_strange && session->lease == CENSUS_LIVE;
 }
 
-/* ---- The rest ---- */
-
 int64_t user_read_seen(const struct census *census, struct text user)
 {
     struct builder key;
@@ -208,43 +178,4 @@ int64_t user_read_seen(const struct census *census, struct text user)
     seen_ms = redis_number(redis_ask(census->redis, REDIS_REPLY_STRING, "string", args, 2));
     builder_clear(&key);
     return seen_ms;
-}
-
-static void take_last(struct user_mailbox *mailbox, const redisReply *entries)
-{
-    struct message_id id;
-    struct text text;
-
-    if (entries->elements == 0 || entries->element[0]->elements == 0)
-        return;
-    text = redis_text(entries->element[0]->element[0]);
-    if (!message_id_parse(text, &id))
-        return;
-    mailbox->last_id = memory_copy(text.at, text.len);
-    mailbox->last_ms = (int64_t)id.ms;
-}
-
-struct user_mailbox user_read_mailbox(const struct census *census, struct text user)
-{
-    struct user_mailbox mailbox = {0};
-    struct builder key;
-    const redisReply *reply;
-
-    builder_init(&key, SIZE_MAX);
-    keys_mailbox(census->keys, user, &key);
-    const struct text length[] = {TEXT("XLEN"), builder_text(&key)};
-    const struct text last[] = {TEXT("XREVRANGE"), builder_text(&key), TEXT("+"),
-                                TEXT("-"),         TEXT("COUNT"),      TEXT("1")};
-    reply = redis_ask(census->redis, REDIS_REPLY_INTEGER, "stream", length, 2);
-    mailbox.length = reply ? redis_number(reply) : 0;
-    reply = redis_ask(census->redis, REDIS_REPLY_ARRAY, "stream", last, 6);
-    if (reply)
-        take_last(&mailbox, reply);
-    builder_clear(&key);
-    return mailbox;
-}
-
-void user_mailbox_clear(struct user_mailbox *mailbox)
-{
-    free(mailbox->last_id);
 }

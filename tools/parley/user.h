@@ -26,12 +26,6 @@ struct user_sessions {
     bool is_cut; /* there are more than CENSUS_LIST_MAX */
 };
 
-struct user_mailbox {
-    int64_t length;
-    char *last_id; /* NULL: it is empty */
-    int64_t last_ms;
-};
-
 /* A session from its field and its value in Redis, both copied; lease and left_ms are not set. */
 struct user_session user_session_parse(struct text field, struct text value);
 void user_session_clear(struct user_session *session);
@@ -45,6 +39,3 @@ void user_sessions_clear(struct user_sessions *sessions);
 
 /* When the last session ended, Unix ms; -1: not known. */
 int64_t user_read_seen(const struct census *census, struct text user);
-
-struct user_mailbox user_read_mailbox(const struct census *census, struct text user);
-void user_mailbox_clear(struct user_mailbox *mailbox);

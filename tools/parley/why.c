@@ -6,7 +6,8 @@
 #include "census.h"
 #include "command.h"
 #include "common/table.h"
-#include "session.h"
+#include "devices.h"
+#include "mailbox.h"
 #include "user.h"
 #include "verdict.h"
 #include "words.h"
@@ -17,9 +18,13 @@ static const char help[] =
     "usage: parley why [FLAGS] USER\n"
     "\n"
     "Prints why USER does or does not receive what is sent, from Redis alone: the schema, each\n"
-    "session with its gateway's lease, the subscribers of USER's channel, the mailbox; and in\n"
-    "the last line what follows. Who is just coming or going may look wrong for a moment: ask\n"
-    "again.\n"
+    "session with its gateway's lease, the subscribers of USER's channel, the mailbox, and how\n"
+    "far each device has come in it; and in the last line what follows. Who is just coming or\n"
+    "going may look wrong for a moment: ask again.\n"
+    "\n"
+    "A device's line has its cursor, the id up to which it has everything, and how many messages\n"
+    "it is behind: of the newest 1000 or 4 MiB, then `at least`. A gap is what falls out of a\n"
+    "mailbox that is full or old before a device has it; it is told when it connects.\n"
     "\n"
     "Names are written as in the keys of Redis: a blank is %20.\n"
     "\n" CENSUS_HELP;
@@ -69,8 +74,9 @@ static void add_channel(struct table *table, const struct verdict_facts *facts)
 }
 
 static void add_mailbox(struct table *table, const struct census *census, struct text user,
-                        const struct user_mailbox *mailbox)
+                        const struct mailbox *mailbox)
 {
+    char last[MESSAGE_ID_TEXT_MAX];
     struct builder cell;
 
     builder_init(&cell, SIZE_MAX);
@@ -80,12 +86,13 @@ static void add_mailbox(struct table *table, const struct census *census, struct
     builder_reset(&cell);
     words_append_count(&cell, mailbox->length, "message");
     table_add(table, builder_text(&cell));
-    if (mailbox->last_id) {
+    if (mailbox->length > 0) {
+        message_id_format(mailbox->newest, last);
         builder_reset(&cell);
-        builder_printf(&cell, "last %s", mailbox->last_id);
+        builder_printf(&cell, "last %s", last);
         table_add(table, builder_text(&cell));
         builder_reset(&cell);
-        words_append_age(&cell, census->now_ms - mailbox->last_ms);
+        words_append_age(&cell, census->now_ms - (int64_t)mailbox->newest.ms);
         builder_append_string(&cell, " ago");
         table_add(table, builder_text(&cell));
     }
@@ -105,7 +112,7 @@ static size_t count_live_gateways(const struct census *census)
 }
 
 static void print(const struct census *census, const struct verdict_facts *facts,
-                  const struct user_mailbox *mailbox)
+                  const struct mailbox *mailbox, const struct devices *devices)
 {
     struct table table;
     struct builder out;
@@ -124,20 +131,26 @@ static void print(const struct census *census, const struct verdict_facts *facts
         add_session(&table, &facts->sessions[i]);
     add_channel(&table, facts);
     add_mailbox(&table, census, facts->user, mailbox);
+    devices_add_rows(devices, census->now_ms, &table);
     table_append(&table, "", &out);
     verdict_append(facts, &out);
     builder_append_char(&out, '\n');
     fwrite(out.data, 1, out.len, stdout);
     table_clear(&table);
     builder_clear(&out);
+    if (devices->is_cut)
+        fprintf(stderr, "%s: there are more than %d devices\n", PROGRAM, DEVICES_MAX);
 }
 
-static void explain(const struct census *census, struct text user)
+static void explain(const struct census *census, char **operands, int count)
 {
+    struct text user = text_of(operands[0]);
     struct user_sessions sessions = user_read_sessions(census, user);
-    struct user_mailbox mailbox = user_read_mailbox(census, user);
+    struct mailbox mailbox = mailbox_read(census, user);
+    struct devices devices = devices_read(census, user, &mailbox, &sessions);
     struct builder channel;
 
+    (void)count;
     builder_init(&channel, SIZE_MAX);
     keys_user_channel(census->keys, user, &channel);
     const struct verdict_facts facts = {
@@ -151,27 +164,23 @@ static void explain(const struct census *census, struct text user)
         .session_count = sessions.count,
     };
     if (!census_failed(census))
-        print(census, &facts, &mailbox);
+        print(census, &facts, &mailbox, &devices);
     builder_clear(&channel);
-    user_mailbox_clear(&mailbox);
+    devices_clear(&devices);
     user_sessions_clear(&sessions);
 }
 
 int why_run(int argc, char **argv)
 {
-    struct census census;
-    int status;
-    int operands = census_arguments(&census, PROGRAM, help, argc, argv, &status);
+    static const struct census_command command = {
+        .program = PROGRAM,
+        .help = help,
+        .min = 1,
+        .max = 1,
+        .wanted = "it takes one USER",
+        .users = 1,
+        .print = explain,
+    };
 
-    if (operands == 0 || operands > 1) {
-        fputs(PROGRAM ": it takes one USER (parley why --help)\n", stderr);
-        status = STATUS_USAGE;
-    }
-    if (operands == 1 && census_check_users(&census, argv + 1, 1)) {
-        census_begin(&census);
-        explain(&census, text_of(argv[1]));
-        status = census_status(&census);
-    }
-    census_end(&census);
-    return status;
+    return census_run(&command, argc, argv);
 }

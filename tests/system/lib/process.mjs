@@ -17,7 +17,8 @@ export function program(name) {
 }
 
 export class Process {
-  // onLine(line) is called with each line of standard error. input: all of standard input.
+  // onLine(line) is called with each line of standard error. input: all of standard input; null:
+  // it stays open, for child.stdin.
   constructor(command, args, { env = {}, input = '', onLine = () => {} } = {}) {
     this.name = path.basename(command);
     this.stdout = '';
@@ -26,7 +27,7 @@ export class Process {
       env: { ...withoutSettings(process.env), ...env },
     });
     this.child.stdin.on('error', () => {}); // it may end without reading
-    this.child.stdin.end(input);
+    if (input !== null) this.child.stdin.end(input);
     let rest = '';
     this.child.stdout.setEncoding('utf8').on('data', (text) => { this.stdout += text; });
     this.child.stderr.setEncoding('utf8').on('data', (text) => {
