@@ -395,7 +395,8 @@ describe('history', () => {
     const parley = open(t, { url: server.url, user: 'x' });
     const first = await server.connection(1);
     await online(parley);
-    const pages = [parley.history('y', { before: '9-0', limit: 2 }), parley.history('z')];
+    const pages = [parley.history('y', { before: '9-0', limit: 2 }), parley.history('z'),
+      parley.history('y')];
     const sent = parley.send('y', 1);
     const { ref, ...frame } = await first.next();
     assert.deepEqual(frame, { type: 'history', with: 'y', before: '9-0', limit: 2 });
@@ -415,6 +416,8 @@ describe('history', () => {
     assert.equal(other.with, 'z');
     second.say({ type: 'error', code: 'unsupported', message: 'none', ref: other.ref });
     await assert.rejects(pages[1], isError('unsupported'));
+    answer(second, await second.next(), [], '0-0', true);
+    assert.equal((await pages[2]).end, true);
     assert.deepEqual(contents(parley), []);
   });
 
