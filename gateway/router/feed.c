@@ -144,16 +144,19 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
     state->epoch = reading_epoch(reading);
     if (session_state(session) == SESSION_OPENING)
         start(feed, session, &found);
-    else if (found.gap)
+    else if (found.reset || (found.gap && !state->is_gap_told))
         answer_gap(session, found.last, found.reset);
     if (session_state(session) == SESSION_CLOSING)
         return; /* there was no room for it, or for the answers to what was held */
+    state->is_gap_told = found.gap;
     while (reading_next(reading, &entry)) {
         if (!give(session, &entry)) {
             move(feed, session, FEED_WAITING);
             return;
         }
+        state->is_gap_told = false;
     }
+    state->is_gap_told = false;
     if (reading_is_last(reading))
         pass_to_end(session, reading);
     move(feed, session,

@@ -343,3 +343,19 @@ test('who has no room for the answers to its first frames leaves nothing behind'
   await assertReaches(await connectUser(gateway, uniqueUser('a')),
     await connectUser(gateway, uniqueUser('b')));
 });
+
+test('a gap is told once, also in front of a message that fills the output alone', async (t) => {
+  const system = await System.start({ flags: ['--max-message', '1KiB', '--output-max', '2KiB'] });
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const bob = uniqueUser('bob');
+  const key = `parley:mailbox:{${bob}}`;
+  const long = `"sender":"a","receiver":"${bob}","content":"${'x'.repeat(3000)}"}`; // of a former limit
+  await system.redis.command('XADD', key, '1-0', 'm', 'gone', 'peer', 'a');
+  await system.redis.command('XADD', key, '2-0', 'm', long, 'peer', 'a');
+  await system.redis.command('XDEL', key, '1-0');
+  const client = await connectUser(gateway, bob, { since: '1-0' });
+  assert.equal(client.welcome.gap, true);
+  assert.equal((await client.next(isMessage)).id, '2-0');
+  assert.ok(client.received.filter(({ value }) => isGap(value)).length <= 1);
+});
