@@ -180,6 +180,11 @@ describe('behind HAProxy', () => {
     await system.redis.restart();
     const back = await until(() => connectUser(proxy, uniqueUser()).catch(() => undefined),
       2 * DEADLINE, () => `new sessions\n${proxy.log}`);
+    // The two may be on different gateways, and each of these has its own pause to reconnect in.
+    await until(async () => {
+      client.send({ receiverID: 'nobody', content: 1, ref: 'back' });
+      return (await client.next(({ ref }) => ref === 'back')).type === 'sent';
+    }, DEADLINE, 'the older session to reach Redis');
     await assertChat(client, back, 'again');
     await client.end();
     await back.end();
