@@ -282,7 +282,6 @@ static bool build_server(struct gateway *gateway)
     const struct config *config = gateway->config;
     struct server_settings settings = {
         .registry = gateway->registry,
-        .keepalive = gateway->keepalive,
         .attach = gateway->attach,
         .router = gateway->router,
         .feed = gateway->feed,

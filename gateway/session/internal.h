@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 #include "session/session.h"
+#include "session/window.h"
 
 #define SESSION_HELD_MAX (64 * 1024) /* bytes of frames that wait for the session to be LIVE */
 #define SESSION_NAME_SIZE 17         /* 16 hexadecimal digits and a NUL */
@@ -30,6 +31,7 @@ struct session {
     TAILQ_ENTRY(session) pause_link;
     struct message_id position[2];
     struct receipt receipt;
+    struct window window;
     struct feed_state feed;
     struct output output;
     struct output held;
@@ -41,5 +43,7 @@ struct session {
 
 /* The delays of all sessions' receipts. */
 struct receipts *registry_receipts(const struct registry *registry);
+
+struct keepalive *registry_keepalive(const struct registry *registry);
 
 void session_free(struct session *session);

@@ -127,3 +127,8 @@ void keepalive_heard(struct keepalive *keepalive, struct keepalive_link *link)
     if (!timer_is_running(keepalive->timer) || link->due_ms < keepalive->armed_ms)
         arm(keepalive);
 }
+
+int64_t keepalive_overdue_ms(const struct keepalive *keepalive)
+{
+    return loop_now_ms(keepalive->loop) - keepalive->pong_timeout_ms;
+}

@@ -28,4 +28,6 @@ void keepalive_free(struct keepalive *keepalive); /* when no link is in it; NULL
 
 /* Bytes arrived from this session (or it has just been opened). */
 void keepalive_heard(struct keepalive *keepalive, struct keepalive_link *link);
+/* Pings from before this time, as loop_now_ms(), should have been answered. */
+int64_t keepalive_overdue_ms(const struct keepalive *keepalive);
 void keepalive_remove(struct keepalive_link *link); /* also when it is in no queue */

@@ -131,14 +131,11 @@ struct text receipts_ping(struct receipts *receipts, struct session *session,
     return (struct text){payload, (size_t)len};
 }
 
-bool receipts_pong(struct receipts *receipts, struct session *session, struct text payload)
+bool receipts_pong(struct receipts *receipts, struct session *session, uint32_t number)
 {
     struct receipt *receipt = &session->receipt;
     unsigned count = 0;
-    uint64_t number;
 
-    if (!text_to_number(payload, receipt->number, &number))
-        return false;
     while (count < receipt->note_count && receipt->notes[count].number <= number)
         count++;
     if (count == 0)

@@ -45,10 +45,8 @@ void receipts_wrote(struct receipts *receipts, struct session *session);
 struct text receipts_ping(struct receipts *receipts, struct session *session,
                           char payload[RECEIPT_PAYLOAD_MAX]);
 
-/* A pong: true when something has arrived by it, see `arrived`. An unknown payload is only a sign
- * of life. */
-MUST_USE bool receipts_pong(struct receipts *receipts, struct session *session,
-                            struct text payload);
+/* A pong of this number: true when something has arrived by it, see `arrived`. */
+MUST_USE bool receipts_pong(struct receipts *receipts, struct session *session, uint32_t number);
 
 /* Positions of this user began anew at `position`: earlier pings say nothing about it. */
 void receipts_begin(struct session *session, unsigned user, struct message_id position);

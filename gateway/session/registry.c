@@ -184,6 +184,7 @@ struct session *registry_open(struct registry *registry, const struct session_id
     session->connection = connection;
     output_init(&session->output, registry->output_limit);
     output_init(&session->held, SESSION_HELD_MAX);
+    session->window.is_limited = true;
     deferred_init(&session->free_later, free_at_end_of_turn, session);
     draw_name(session->name);
     copy_identity(session, identity);
@@ -212,6 +213,11 @@ void registry_detach(struct registry *registry, struct session *session)
 struct receipts *registry_receipts(const struct registry *registry)
 {
     return registry->receipts;
+}
+
+struct keepalive *registry_keepalive(const struct registry *registry)
+{
+    return registry->keepalive;
 }
 
 void registry_pause(struct registry *registry, struct session *session)

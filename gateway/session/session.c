@@ -69,11 +69,6 @@ struct output *session_held(struct session *session)
     return &session->held;
 }
 
-struct keepalive_link *session_keepalive(struct session *session)
-{
-    return &session->keepalive;
-}
-
 struct session *session_of_keepalive(struct keepalive_link *link)
 {
     return (struct session *)(void *)((char *)link - offsetof(struct session, keepalive));
@@ -258,12 +253,32 @@ void session_want_ping(struct session *session)
     session->transport->wake(session->connection);
 }
 
+void session_heard(struct session *session)
+{
+    struct keepalive *keepalive = registry_keepalive(session->registry);
+
+    keepalive_heard(keepalive, &session->keepalive);
+    if (window_heard(&session->window, keepalive_overdue_ms(keepalive)))
+        session->transport->wake(session->connection);
+}
+
+const struct output_item *session_next(const struct session *session)
+{
+    /* Answers have the last quarter of the output: who reads them, but sends so much that a pong
+     * comes late behind it, is not to be closed for that. */
+    if (window_is_full(&session->window) && session->state != SESSION_CLOSING &&
+        session->output.bytes <= message_limit(session))
+        return NULL;
+    return output_front(&session->output);
+}
+
 void session_wrote(struct session *session)
 {
     struct output *output = &session->output;
     const struct output_item item = *output_front(output);
 
     metrics_add(METRIC_OUTPUT_BYTES, -(int64_t)buffer_text(item.frame).len);
+    window_wrote(&session->window, buffer_text(item.frame).len);
     output_shift(output);
     if (!item.is_message)
         return;
@@ -276,16 +291,31 @@ void session_wrote(struct session *session)
 
 struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX])
 {
-    if (!session->wants_ping || session->state == SESSION_CLOSING)
-        return (struct text){payload, 0};
+    struct text ping = {payload, 0};
+
+    if (session->state == SESSION_CLOSING ||
+        (!session->wants_ping && !window_wants_ping(&session->window)))
+        return ping;
     session->wants_ping = false;
-    return receipts_ping(registry_receipts(session->registry), session, payload);
+    ping = receipts_ping(registry_receipts(session->registry), session, payload);
+    window_pinged(&session->window, session->receipt.number, session->receipt.pinged_ms);
+    return ping;
 }
 
 bool session_pong(struct session *session, struct text payload)
 {
-    bool has_arrived = receipts_pong(registry_receipts(session->registry), session, payload);
+    bool was_full = window_is_full(&session->window);
+    bool has_arrived = false;
+    uint64_t number;
 
+    session_heard(session);
+    if (text_to_number(payload, session->receipt.number, &number)) {
+        has_arrived =
+            receipts_pong(registry_receipts(session->registry), session, (uint32_t)number);
+        window_pong(&session->window, (uint32_t)number);
+        if (was_full)
+            session->transport->wake(session->connection);
+    }
     leave_when_done(session);
     return has_arrived;
 }

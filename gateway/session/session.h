@@ -72,7 +72,6 @@ struct output *session_output(struct session *session);
 /* Frames that arrived while OPENING: the router's, until it is LIVE. */
 struct output *session_held(struct session *session);
 bool session_acks(const struct session *session);
-struct keepalive_link *session_keepalive(struct session *session);
 struct session *session_of_keepalive(struct keepalive_link *link);
 struct feed_state *session_feed(struct session *session);
 struct session *session_of_feed(struct feed_state *feed);
@@ -131,11 +130,17 @@ void session_gone(struct session *session);
 /* A ping is to be written when the connection is writable, behind what is queued. */
 void session_want_ping(struct session *session);
 
-/* For the writer. The oldest frame of its output was written: it is dropped from the queue. */
+/* Something came from the client. */
+void session_heard(struct session *session);
+
+/* For the writer. The frame to be written now, or NULL: nothing is queued, or the client has to
+ * read first (window.h), and the connection is woken then. Borrowed until session_wrote(). */
+const struct output_item *session_next(const struct session *session);
+/* That one was written: it is dropped from the queue. */
 void session_wrote(struct session *session);
 /* The payload of a ping to be written now, or empty when none is wanted, or it is CLOSING. */
 struct text session_take_ping(struct session *session, char payload[RECEIPT_PAYLOAD_MAX]);
-/* A pong came. True when something has arrived by it: session_arrived(). */
+/* A pong came, whatever its payload. True when something has arrived by it: session_arrived(). */
 MUST_USE bool session_pong(struct session *session, struct text payload);
 /* The id up to which everything of this user has arrived, as pongs tell; 0-0: nothing. */
 struct message_id session_arrived(const struct session *session, size_t user);

@@ -18,7 +18,6 @@ struct server;
 /* Everything pointed to outlives the server. */
 struct server_settings {
     struct registry *registry;
-    struct keepalive *keepalive;
     struct attach *attach;
     struct router *router;
     struct feed *feed;

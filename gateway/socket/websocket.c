@@ -174,7 +174,7 @@ static int receive(struct server *server, struct session *session, struct lws *w
     bool last = lws_is_final_fragment(wsi) != 0 && remaining == 0;
     size_t before = connection->partial == NULL ? 0 : connection->partial->len;
 
-    keepalive_heard(server->settings.keepalive, session_keepalive(session));
+    session_heard(session);
     if (lws_frame_is_binary(wsi))
         session_close(session, CLOSE_NOT_ACCEPTED);
     else if (before + piece.len + remaining > server->settings.max_frame)
@@ -225,20 +225,19 @@ static void observe_delivery(const struct output_item *item, uint64_t now_us)
         metrics_observe_us(METRIC_DELIVERY_SECONDS, (int64_t)(now_us - item->id.ms * 1000));
 }
 
-/* Moves whole frames from the queue into the scratch until it is full or the queue is empty: at
+/* Moves whole frames from the queue into the scratch until it is full or there is none to write: at
  * least one, however long. Whole ones, because libwebsockets may write a pong of its own between
  * two writes. The ping goes behind them, as its pong says that they have arrived. The length of
  * what was gathered. */
 static size_t gather(struct server *server, struct session *session)
 {
-    struct output *output = session_output(session);
     uint64_t now_us = unix_time_us();
     const struct output_item *item;
     size_t len = 0;
     uint8_t *out = server_scratch(server, GATHER_BYTES + PING_FRAME_MAX);
     char payload[RECEIPT_PAYLOAD_MAX];
 
-    while ((item = output_front(output)) != NULL) {
+    while ((item = session_next(session)) != NULL) {
         struct text frame = buffer_text(item->frame);
 
         if (len > 0 && len + FRAME_HEADER_MAX + frame.len > GATHER_BYTES)
@@ -268,7 +267,7 @@ static int write_queued(struct server *server, struct session *session, struct l
     if (len > 0 && lws_write(wsi, server_scratch(server, len), len, LWS_WRITE_RAW) < (int)len)
         return -1;
     feed_wrote(server->settings.feed, session);
-    if (session_output(session)->count > 0 || lws_partial_buffered(wsi)) {
+    if (session_next(session) != NULL || lws_partial_buffered(wsi)) {
         lws_callback_on_writable(wsi);
         return 0;
     }
@@ -324,10 +323,8 @@ int websocket_callback(struct server *server, struct lws *wsi, enum lws_callback
             return 0;
         return receive(server, session, wsi, connection, (struct text){in, len});
     case LWS_CALLBACK_RECEIVE_PONG:
-        if (session_state(session) != SESSION_CLOSING) {
-            keepalive_heard(server->settings.keepalive, session_keepalive(session));
+        if (session_state(session) != SESSION_CLOSING)
             feed_pong(server->settings.feed, session, (struct text){in, len});
-        }
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return write_queued(server, session, wsi, connection);

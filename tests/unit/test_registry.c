@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+#include "session/internal.h"
 #include "unit.h"
 
 static struct loop *loop;
@@ -276,11 +277,11 @@ START_TEST(who_is_paused_is_out_of_the_keepalive)
     struct session *session = open_session("bob", NULL, "1");
 
     session_pause(session);
-    ck_assert_ptr_nonnull(session_keepalive(session)->queue);
+    ck_assert_ptr_nonnull(session->keepalive.queue);
     end_turn();
-    ck_assert_ptr_null(session_keepalive(session)->queue);
+    ck_assert_ptr_null(session->keepalive.queue);
     registry_resume(registry);
-    ck_assert_ptr_nonnull(session_keepalive(session)->queue);
+    ck_assert_ptr_nonnull(session->keepalive.queue);
 }
 END_TEST
 
