@@ -28,28 +28,31 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
 void read_mark_move(struct broker *broker, const struct read_mark *mark)
 {
     const struct keys *keys = broker_keys(broker);
-    struct builder names; /* the key, the channel and the field, one behind the other */
+    struct builder names; /* the keys, the channel and the field, one behind the other */
     char ttl[24];
     char max[16];
 
     builder_init(&names, SIZE_MAX);
     keys_read(keys, mark->reader, &names);
-    size_t key_len = names.len;
+    size_t key_end = names.len;
+    keys_mailbox(keys, mark->reader, &names);
+    size_t mailbox_end = names.len;
     keys_user_channel(keys, mark->reader, &names);
     size_t channel_end = names.len;
     builder_append_key_part(&names, mark->peer);
     snprintf(ttl, sizeof(ttl), "%lld", (long long)mark->ttl_ms);
     snprintf(max, sizeof(max), "%d", READ_MARKS_MAX);
     const struct text args[] = {
-        {names.data, key_len},
-        {names.data + key_len, channel_end - key_len},
+        {names.data, key_end},
+        {names.data + key_end, mailbox_end - key_end},
+        {names.data + mailbox_end, channel_end - mailbox_end},
         {names.data + channel_end, names.len - channel_end},
         mark->id,
         mark->frame,
         text_of(ttl),
         text_of(max),
     };
-    scripts_run(broker_scripts(broker), SCRIPT_READ, args, 1, sizeof(args) / sizeof(*args),
+    scripts_run(broker_scripts(broker), SCRIPT_READ, args, 2, sizeof(args) / sizeof(*args),
                 on_answer, NULL);
     builder_clear(&names);
 }

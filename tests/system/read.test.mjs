@@ -138,10 +138,26 @@ describe('read', () => {
     const source = await readFile(new URL('../../gateway/broker/scripts/read.lua', import.meta.url));
     const key = 'parley:read:{few}';
     for (const [peer, id] of [['c', '9-0'], ['b', '10-0'], ['a', '5-0'], ['d', '1-0']]) {
-      assert.equal(await redis.command('EVAL', source, '1', key, 'c', peer, id, 'x', '0', '3'), 1);
+      assert.equal(await redis.command('EVAL', source, '2', key, 'mailbox:{few}', 'c', peer, id, 'x', '0', '3'), 1);
     }
     const kept = await redis.command('HGETALL', key);
     assert.deepEqual(kept.filter((_, at) => at % 2 === 0).sort(), ['b', 'c', 'd']);
+  });
+
+  test('of more than there is counts for nothing, and gives way to what was', async () => {
+    const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
+    const reader = await connectUser(gateways[0], alice);
+    const other = await connectUser(gateways[1], alice);
+    const writer = await connectUser(gateways[1], bob);
+    // Without a mailbox nothing says how much there is, nor what it was before it began anew.
+    reader.send({ type: 'read', receiverID: bob, id: '99999999999999-0' });
+    await other.next();
+    writer.send({ receiverID: alice, content: 'first' });
+    const { id } = await other.next(({ content }) => content === 'first');
+    reader.send({ type: 'read', receiverID: bob, id: '88888888888888-0' });
+    reader.send({ type: 'read', receiverID: bob, id });
+    assert.equal((await other.next()).id, id);
+    assert.deepEqual(await noted(alice), [bob, id]);
   });
 
   test('what somebody else put there is replaced; a key of another type is named', async () => {

@@ -2,6 +2,7 @@
 -- Notes up to which message a user has read what another one wrote, and tells the user's sessions.
 --
 -- KEYS[1]  what the user has read, a hash: the other user, encoded as in the names of keys -> id
+-- KEYS[2]  the user's mailbox, a stream
 -- ARGV[1]  the user's channel (of the same hash slot)
 -- ARGV[2]  the other user, encoded
 -- ARGV[3]  the id
@@ -9,7 +10,9 @@
 -- ARGV[5]  after how many ms without a change it expires; 0: never
 -- ARGV[6]  how many other users it may have: above that the lowest of a few drawn at random goes
 --
--- Answers 1; or 0, and did nothing, when it was noted up to this id already, or further.
+-- Answers 1; or 0, and did nothing, when it was noted up to this id already, or further, or when the
+-- mailbox has not come so far. What is noted beyond that is from before the mailbox began anew, and
+-- worth nothing. Where there is no mailbox nothing says so.
 --
 -- allow-oom: over maxmemory a user's devices go on agreeing about what was read.
 local DRAWN = 16
@@ -42,8 +45,22 @@ local function forget_one()
   redis.call('HDEL', KEYS[1], lowest)
 end
 
+local last
+if redis.call('TYPE', KEYS[2]).ok == 'stream' then
+  local info = redis.call('XINFO', 'STREAM', KEYS[2])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      last = info[i + 1]
+    end
+  end
+end
+
+local function is_beyond(id)
+  return last and is_above(id, last)
+end
+
 local noted = redis.call('HGET', KEYS[1], ARGV[2])
-if noted and not is_above(ARGV[3], noted) then
+if is_beyond(ARGV[3]) or noted and not is_beyond(noted) and not is_above(ARGV[3], noted) then
   return 0
 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
