@@ -192,8 +192,9 @@ void cursors_move(struct cursors *cursors, struct text user, struct text device,
 
 static void send_on(struct cursors *cursors, size_t max_calls);
 
-/* The moves that the call carried, unless they went on meanwhile: written, or to be sent again. */
-static void settle(struct call *call, bool written)
+/* The moves that the call carried, unless they went on meanwhile: done with, or to be sent again.
+ */
+static void settle(struct call *call, bool done)
 {
     struct reader *reader = call->reader;
     bool kept = false;
@@ -202,7 +203,7 @@ static void settle(struct call *call, bool written)
         struct move *move = *at;
 
         if (move->call == call->number) {
-            if (written) {
+            if (done) {
                 remove_move(reader, at);
                 continue;
             }
@@ -238,6 +239,8 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
     struct call *call = arg;
     struct cursors *cursors = call->cursors;
     struct reader *reader = call->reader;
+    /* A key of another type is one user's trouble; everything else everybody's. */
+    bool is_useless = outcome == BROKER_REFUSED && is_foreign_key(reply);
 
     if (outcome == BROKER_ANSWERED && (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 ||
                                        (size_t)reply->integer > call->count)) {
@@ -247,12 +250,11 @@ static void on_answer(void *arg, enum broker_outcome outcome, const struct redis
     cursors->calls--;
     reader->calls--;
     count_outcome(call, outcome, reply);
-    settle(call, outcome == BROKER_ANSWERED);
+    settle(call, outcome == BROKER_ANSWERED || is_useless);
     if (reader->moves == NULL && reader->calls == 0)
         free_reader(cursors, reader);
     free(call);
-    /* A key of another type is one user's trouble; everything else everybody's. */
-    if (outcome != BROKER_ANSWERED && (outcome != BROKER_REFUSED || !is_foreign_key(reply)))
+    if (outcome != BROKER_ANSWERED && !is_useless)
         cursors->held = true;
     if (!cursors->held)
         send_on(cursors, MAX_CALLS);
@@ -333,6 +335,18 @@ static void flush(struct cursors *cursors, size_t max_calls)
     reader->queue = QUEUE_SENDING;
     TAILQ_CONCAT(&cursors->sending, &cursors->gathered, link);
     send_on(cursors, max_calls);
+}
+
+void cursors_hurry(struct cursors *cursors, struct text user)
+{
+    struct reader *reader = map_get(cursors->readers, user);
+
+    if (reader == NULL || reader->queue != QUEUE_GATHERED || cursors->held ||
+        cursors->calls >= MAX_CALLS || !broker_is_up(cursors->broker))
+        return;
+    dequeue(cursors, reader);
+    if (has_unsent(reader))
+        send_reader(cursors, reader);
 }
 
 static void on_timer(void *arg)

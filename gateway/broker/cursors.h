@@ -2,8 +2,9 @@
  * (scripts/cursor.lua).
  *
  * What moves within a second is gathered, and written with one script for each user. What Redis
- * refuses or does not answer is kept and tried again: at most one id for each user and device, and
- * CURSORS_MAX_DEVICES for each user, as Redis keeps no more either. */
+ * refuses or does not answer is kept and tried again, unless a key has another type: at most one id
+ * for each user and device, and CURSORS_MAX_DEVICES for each user, as Redis keeps no more either.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -26,6 +27,10 @@ void cursors_free(struct cursors *cursors);
  * Redis none that is below what is stored, unless that is above everything in the mailbox. */
 void cursors_move(struct cursors *cursors, struct text user, struct text device,
                   struct message_id id);
+
+/* A device of this user may come back at any moment: what has moved is handed to Redis now, unless
+ * much else waits there already. */
+void cursors_hurry(struct cursors *cursors, struct text user);
 
 /* The broker is up: writes what was kept. To be called before anything is read, so that what was
  * kept is written, or found worthless, before a lower id may come after a reset. */

@@ -206,11 +206,13 @@ export class RawSocket {
     return next;
   }
 
-  // The same, but for pings: a gateway sends them behind messages.
+  // The same, but for pings, which a gateway sends behind messages: they are answered (5.5.2).
   async frame(deadline = DEADLINE) {
-    let next;
-    do next = await this.anyFrame(deadline); while (next?.opcode === PING);
-    return next;
+    for (;;) {
+      const next = await this.anyFrame(deadline);
+      if (next?.opcode !== PING) return next;
+      this.write(frame(PONG, next.payload));
+    }
   }
 
   // Resolves when the peer has closed; there must be nothing left to read.
