@@ -123,9 +123,11 @@ void page_read(struct broker *broker, const struct page_request *request, page_c
     struct read *read = memory_alloc(sizeof(*read));
     char position[MESSAGE_ID_TEXT_MAX];
     char count[16];
+    char room[24];
+    char longest[24];
     struct builder device;
 
-    assert(request->count > 0);
+    assert(request->count > 0 && request->longest > 0);
     read->done = done;
     read->arg = arg;
     builder_init(&read->names, SIZE_MAX);
@@ -141,6 +143,8 @@ void page_read(struct broker *broker, const struct page_request *request, page_c
         builder_append_key_part(&device, request->device);
     }
     snprintf(count, sizeof(count), "%u", request->count);
+    snprintf(room, sizeof(room), "%zu", request->room);
+    snprintf(longest, sizeof(longest), "%zu", request->longest);
     const struct text args[] = {
         {read->names.data, mailbox_len},
         {read->names.data + mailbox_len, read->user_at - mailbox_len},
@@ -148,6 +152,8 @@ void page_read(struct broker *broker, const struct page_request *request, page_c
         builder_text(&device),
         request->same_epoch ? TEXT("1") : TEXT("0"),
         text_of(count),
+        text_of(room),
+        text_of(longest),
     };
     scripts_run(broker_scripts(broker), SCRIPT_PAGE, args, 2, sizeof(args) / sizeof(*args),
                 on_answer, read);

@@ -25,6 +25,8 @@ struct page_request {
     bool same_epoch; /* PAGE_FROM_POSITION: it is from the epoch of broker_epoch(). A cursor
                       * always is: it goes where its mailbox goes. 0-0 is of any epoch */
     unsigned count;  /* entries at most, > 0 */
+    size_t room;     /* bytes of frames: what may not fit any more is left for the next page */
+    size_t longest;  /* bytes of one frame, > 0. The first is read though it has no room */
 };
 
 struct page_entry {

@@ -168,11 +168,13 @@ void write_welcome(struct builder *out, const struct welcome *welcome)
     append_object(out, object);
 }
 
-void write_gap(struct builder *out, struct message_id last, bool reset)
+void write_gap(struct builder *out, struct message_id last, bool reset, struct text epoch)
 {
     builder_append(out, TEXT("{\"type\":\"gap\",\"last\":"));
     append_id(out, last);
-    builder_append(out, reset ? TEXT(",\"reset\":true}") : TEXT(",\"reset\":false}"));
+    builder_append(out, reset ? TEXT(",\"reset\":true") : TEXT(",\"reset\":false"));
+    append_member(out, ",\"epoch\":", epoch);
+    builder_append_char(out, '}');
 }
 
 void write_pong(struct builder *out, bool has_ref, struct text ref)

@@ -74,8 +74,8 @@ struct welcome {
 /* {"type":"welcome","user","device","session","gateway"[,"last","gap","reset","epoch"]} */
 void write_welcome(struct builder *out, const struct welcome *welcome);
 
-/* {"type":"gap","last","reset"} */
-void write_gap(struct builder *out, struct message_id last, bool reset);
+/* {"type":"gap","last","reset","epoch"} */
+void write_gap(struct builder *out, struct message_id last, bool reset, struct text epoch);
 
 /* {"type":"pong"[,"ref"]} */
 void write_pong(struct builder *out, bool has_ref, struct text ref);

@@ -4,7 +4,7 @@
 #include "base/metrics.h"
 #include "message/write.h"
 
-#define GAP_MAX 128    /* bytes of a frame */
+#define GAP_MAX 512    /* bytes of a frame */
 #define ERROR_MAX 4096 /* bytes of a frame: a message and a ref, all escaped */
 
 void answer_close_slow(struct session *session)
@@ -37,7 +37,7 @@ static void log_pair_error(const struct session *session, enum error_code code, 
                  LOG_TEXT("user_b", session_other_user(session)), LOG_TEXT("why", message));
 }
 
-void answer_gap(struct session *session, struct message_id last, bool reset)
+void answer_gap(struct session *session, struct message_id last, bool reset, struct text epoch)
 {
     struct builder frame;
 
@@ -47,7 +47,7 @@ void answer_gap(struct session *session, struct message_id last, bool reset)
     if (session_is_pair(session))
         return;
     builder_init(&frame, GAP_MAX);
-    write_gap(&frame, last, reset);
+    write_gap(&frame, last, reset, epoch);
     answer_push_built(session, &frame);
     builder_clear(&frame);
 }

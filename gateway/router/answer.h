@@ -16,8 +16,8 @@ void answer_push(struct session *session, struct buffer *frame);
 void answer_push_built(struct session *session, struct builder *frame);
 
 /* Tells that messages after the session's position are not stored any more, or, with `reset`, that
- * ids begin anew. A pair session is told nothing. */
-void answer_gap(struct session *session, struct message_id last, bool reset);
+ * ids begin anew, in this epoch (broker_epoch()). A pair session is told nothing. */
+void answer_gap(struct session *session, struct message_id last, bool reset, struct text epoch);
 
 /* Counts the error and tells it to the session, which is NULL when it is not there any more. For a
  * pair session it is logged instead, with both ids. */

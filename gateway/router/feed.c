@@ -15,7 +15,8 @@
 #define AGAIN_MS 1000    /* after one that Redis did not answer */
 /* An id so far ahead of the clock was not given by Redis: it is not believed. */
 #define AHEAD_MS 60000
-#define PAGE_MAX 256 /* entries */
+#define PAGE_MAX 256   /* entries */
+#define HEAD_ROOM 1024 /* what a frame may have beyond --max-message */
 #define EPOCH_MAX 64
 
 TAILQ_HEAD(feed_list, feed_state);
@@ -80,29 +81,65 @@ static bool is_withheld(const struct session *session, const struct published *p
            (session_is_pair(session) || text_equal(published->session, session_name(session)));
 }
 
+static void move_cursor(struct feed *feed, const struct session *session, size_t user,
+                        struct message_id id)
+{
+    if (id.ms > 0 || id.seq > 0) /* else it is where it would be without one */
+        cursors_move(feed->settings.cursors, session_user(session, user), session_device(session),
+                     id);
+}
+
+/* A client that acknowledges by itself knows nothing of what is passed by. */
+static void pass(struct feed *feed, struct session *session, size_t user, struct message_id id)
+{
+    session_pass(session, user, id);
+    if (session_acks(session) && session_feed(session)->has_acked)
+        move_cursor(feed, session, user, id);
+}
+
+static bool give_message(struct session *session, size_t user, struct message_id id, bool live,
+                         struct buffer *frame)
+{
+    if (!session_give(session, user, id, live, frame))
+        return false;
+    if (id.ms > 0 || id.seq > 0) {
+        session_feed(session)->given = id;
+        session_feed(session)->has_acked = false;
+    }
+    return true;
+}
+
 /* False when there is no room for it. */
-static bool give(struct session *session, const struct reading_entry *entry)
+static bool give(struct feed *feed, struct session *session, const struct reading_entry *entry)
 {
     if (entry->frame == NULL) { /* nothing of ours: reading.c has said so */
-        session_pass(session, entry->user, entry->id);
+        pass(feed, session, entry->user, entry->id);
         return true;
     }
     struct published published = parse_published(buffer_text(entry->frame));
 
     if (is_withheld(session, &published)) {
         ledger_settled(LEDGER_WITHHELD);
-        session_pass(session, entry->user, entry->id);
-    } else if (!session_give(session, entry->user, entry->id, false, entry->frame)) {
+        pass(feed, session, entry->user, entry->id);
+    } else if (!give_message(session, entry->user, entry->id, false, entry->frame)) {
         return false;
     }
     ledger_offered(LEDGER_PULL);
     return true;
 }
 
+static void begin_at(struct session *session, size_t user, struct message_id position)
+{
+    session_begin_at(session, user, position);
+    session_feed(session)->given = position;
+    session_feed(session)->has_acked = false;
+}
+
 /* What a page says about positions, before anything of it is given. */
 static struct feed_start take_positions(struct session *session, const struct reading *reading)
 {
     struct feed_start found = {.is_kept = true, .last = reading_last(reading)};
+    struct feed_state *state = session_feed(session);
 
     for (size_t user = 0; user < session_user_count(session); user++) {
         const struct page *page = reading_page(reading, user);
@@ -110,8 +147,11 @@ static struct feed_start take_positions(struct session *session, const struct re
         found.gap = found.gap || page->gap != PAGE_NO_GAP;
         found.reset = found.reset || page->gap == PAGE_RESET;
         if (message_id_compare(page->position, session_position(session, user)) != 0)
-            session_begin_at(session, user, page->position);
+            begin_at(session, user, page->position);
     }
+    if (!state->has_begun)
+        state->has_acked = true; /* up to its cursor */
+    state->has_begun = true;
     return found;
 }
 
@@ -124,13 +164,13 @@ static bool has_heard_more(const struct session *session, const struct feed_stat
 }
 
 /* Everything that is stored was given: what is missing up to the last id is not there any more. */
-static void pass_to_end(struct session *session, const struct reading *reading)
+static void pass_to_end(struct feed *feed, struct session *session, const struct reading *reading)
 {
     for (size_t user = 0; user < session_user_count(session); user++) {
         struct message_id last = reading_page(reading, user)->last;
 
         if (message_id_compare(session_position(session, user), last) < 0)
-            session_pass(session, user, last);
+            pass(feed, session, user, last);
     }
 }
 
@@ -140,17 +180,16 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
     struct feed_start found = take_positions(session, reading);
     struct reading_entry entry;
 
-    state->has_begun = true;
     state->epoch = reading_epoch(reading);
     if (session_state(session) == SESSION_OPENING)
         start(feed, session, &found);
     else if (found.reset || (found.gap && !state->is_gap_told))
-        answer_gap(session, found.last, found.reset);
+        answer_gap(session, found.last, found.reset, broker_epoch(feed->settings.broker));
     if (session_state(session) == SESSION_CLOSING)
         return; /* there was no room for it, or for the answers to what was held */
     state->is_gap_told = found.gap;
     while (reading_next(reading, &entry)) {
-        if (!give(session, &entry)) {
+        if (!give(feed, session, &entry)) {
             move(feed, session, FEED_WAITING);
             return;
         }
@@ -158,7 +197,7 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
     }
     state->is_gap_told = false;
     if (reading_is_last(reading))
-        pass_to_end(session, reading);
+        pass_to_end(feed, session, reading);
     move(feed, session,
          !reading_is_last(reading) || has_heard_more(session, state) ? FEED_QUEUED : FEED_LIVE);
 }
@@ -187,10 +226,7 @@ static void on_read(void *arg, struct reading *reading)
 static void ask(struct feed *feed, struct session *session)
 {
     struct feed_state *state = session_feed(session);
-    size_t count = session_room(session) / feed->settings.max_message;
 
-    if (count < 1)
-        count = 1;
     move(feed, session, FEED_ASKED);
     state->is_stale = false;
     memset(state->pushed, 0, sizeof(state->pushed));
@@ -200,7 +236,9 @@ static void ask(struct feed *feed, struct session *session)
                       .from_cursor = !state->has_begun,
                       .same_epoch = state->epoch == feed->epoch,
                       .epoch = feed->epoch,
-                      .count = (unsigned)(count < PAGE_MAX ? count : PAGE_MAX),
+                      .count = PAGE_MAX,
+                      .room = session_room(session),
+                      .longest = feed->settings.max_message + HEAD_ROOM,
                       .done = on_read,
                       .arg = feed,
                   });
@@ -253,7 +291,7 @@ void feed_open(struct feed *feed, struct session *session, const struct session_
     if (!identity->has_since)
         return;
     state->has_begun = true;
-    session_begin_at(session, 0, identity->since);
+    begin_at(session, 0, identity->since);
     if (identity->epoch.len > 0 && !text_equal(identity->epoch, text_of(feed->epoch_name)))
         state->epoch = feed->epoch - 1;
 }
@@ -279,6 +317,8 @@ void feed_begin(struct feed *feed, struct session *session)
 void feed_left(struct feed *feed, struct session *session)
 {
     move(feed, session, FEED_IDLE);
+    for (size_t user = 0; feed->settings.durable && user < session_user_count(session); user++)
+        cursors_hurry(feed->settings.cursors, session_user(session, user));
 }
 
 void feed_up(struct feed *feed)
@@ -311,12 +351,12 @@ static void push_live(struct feed *feed, struct session *session, size_t user, s
     } else if (is_withheld(session, published)) {
         ledger_settled(LEDGER_WITHHELD);
         if (has_id)
-            session_pass(session, user, id);
+            pass(feed, session, user, id);
     } else if (has_id && is_far_ahead(id)) {
         ledger_settled(LEDGER_DEFERRED);
         move(feed, session, FEED_QUEUED);
         ask_queued(feed);
-    } else if (!session_give(session, user, id, true, frame)) {
+    } else if (!give_message(session, user, id, true, frame)) {
         ledger_settled(has_id ? LEDGER_DEFERRED : LEDGER_DROPPED);
         if (has_id || !feed->settings.durable)
             slow(feed, session);
@@ -333,7 +373,8 @@ void feed_push(struct feed *feed, struct session *session, size_t user, struct b
         push_live(feed, session, user, frame, published);
         return;
     }
-    ledger_settled(published->id.ms > 0 ? LEDGER_DEFERRED : LEDGER_DROPPED);
+    ledger_settled(feed->settings.durable && published->id.ms > 0 ? LEDGER_DEFERRED
+                                                                  : LEDGER_DROPPED);
     if (message_id_compare(published->id, state->pushed[user]) > 0)
         state->pushed[user] = published->id;
 }
@@ -354,14 +395,13 @@ void feed_pong(struct feed *feed, struct session *session, struct text payload)
     if (!session_pong(session, payload))
         return;
     for (size_t user = 0; user < session_user_count(session); user++)
-        cursors_move(feed->settings.cursors, session_user(session, user), session_device(session),
-                     session_arrived(session, user));
+        move_cursor(feed, session, user, session_arrived(session, user));
 }
 
 void feed_acknowledge(struct feed *feed, struct session *session, struct message_id id)
 {
-    struct message_id position = session_position(session, 0);
+    struct feed_state *state = session_feed(session);
 
-    cursors_move(feed->settings.cursors, session_user(session, 0), session_device(session),
-                 message_id_compare(id, position) < 0 ? id : position);
+    state->has_acked = message_id_compare(id, state->given) >= 0;
+    move_cursor(feed, session, 0, state->has_acked ? session_position(session, 0) : id);
 }

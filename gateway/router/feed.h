@@ -56,7 +56,7 @@ void feed_open(struct feed *feed, struct session *session, const struct session_
 /* All channels of a session are confirmed, perhaps once more: what was published in between was
  * missed. Not for one that is LIVE since and has all its channels still. */
 void feed_begin(struct feed *feed, struct session *session);
-/* The session leaves its users' lists. */
+/* The session leaves its users' lists: its client may come back at once. */
 void feed_left(struct feed *feed, struct session *session);
 /* Redis is back. */
 void feed_up(struct feed *feed);
@@ -68,5 +68,6 @@ void feed_push(struct feed *feed, struct session *session, size_t user, struct b
 void feed_wrote(struct feed *feed, struct session *session);
 /* A pong came: what has arrived by it moves the cursors. */
 void feed_pong(struct feed *feed, struct session *session, struct text payload);
-/* The client says that its device has everything up to `id`: its position, if that is less. */
+/* The client says that its device has everything up to `id`. What it was given last includes what
+ * was passed by behind that, now and later. */
 void feed_acknowledge(struct feed *feed, struct session *session, struct message_id id);

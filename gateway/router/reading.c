@@ -81,6 +81,8 @@ void reading_begin(struct broker *broker, const struct session *session,
             .position = session_position(session, user),
             .same_epoch = settings->same_epoch,
             .count = settings->count,
+            .room = settings->room,
+            .longest = settings->longest,
         };
 
         reading->parts[user].reading = reading;

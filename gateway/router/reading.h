@@ -14,7 +14,9 @@ struct reading_settings {
     bool from_cursor; /* else from the session's positions */
     bool same_epoch;  /* as in pages.h */
     unsigned epoch;   /* the owner's: see reading_epoch() */
-    unsigned count;   /* entries of one page */
+    unsigned count;   /* these three as in pages.h, of each user's page */
+    size_t room;
+    size_t longest;
     /* Called once, also when Redis did not answer, and when the session is gone by then. The
      * reading is the callee's to free. */
     void (*done)(void *arg, struct reading *reading);

@@ -16,10 +16,12 @@ enum feed_stage {
 
 struct feed_state {
     enum feed_stage stage;
-    bool has_begun;   /* its positions are known: not to be read from the cursor any more */
-    bool is_gap_told; /* and nothing was given since: it is not told again */
-    bool is_stale;    /* ASKED: what comes is not enough to be LIVE */
-    unsigned epoch;   /* in which it got its positions */
+    bool has_begun;          /* its positions are known: not to be read from the cursor any more */
+    bool is_gap_told;        /* and nothing was given since: it is not told again */
+    bool has_acked;          /* with ack=client: everything that was given */
+    bool is_stale;           /* ASKED: what comes is not enough to be LIVE */
+    unsigned epoch;          /* in which it got its positions */
+    struct message_id given; /* the last one, or where giving began; 0-0 in a pair session */
     TAILQ_ENTRY(feed_state) link; /* while QUEUED */
     struct message_id pushed[2];  /* ASKED: the highest id of each user that was published since */
 };

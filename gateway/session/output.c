@@ -56,6 +56,13 @@ const struct output_item *output_front(const struct output *output)
     return output->count == 0 ? NULL : item_at(output, 0);
 }
 
+void output_forget_ids(struct output *output, unsigned char user)
+{
+    for (unsigned nth = 0; nth < output->count; nth++)
+        if (item_at(output, nth)->user == user)
+            item_at(output, nth)->id = (struct message_id){0, 0};
+}
+
 void output_shift(struct output *output)
 {
     assert(output->count > 0);

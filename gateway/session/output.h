@@ -42,4 +42,6 @@ MUST_USE bool output_push(struct output *output, const struct output_item *item)
 
 /* The oldest, or NULL; borrowed until output_shift(). */
 const struct output_item *output_front(const struct output *output);
+/* The ids of this user's messages in it mean nothing any more. */
+void output_forget_ids(struct output *output, unsigned char user);
 void output_shift(struct output *output); /* drops the oldest; there must be one */

@@ -131,6 +131,7 @@ void session_begin_at(struct session *session, size_t user, struct message_id po
 {
     assert(user < session->user_count);
     session->position[user] = position;
+    output_forget_ids(&session->output, (unsigned char)user);
     receipts_begin(session, (unsigned)user, position);
 }
 

@@ -47,7 +47,7 @@ const struct page_seen *page_behind(struct world *world, struct message_id posit
                                          .start = PAGE_FROM_POSITION,
                                          .position = position,
                                          .same_epoch = true,
-                                         .count = PAGE_SEEN_MAX};
+                                         ENTRIES(PAGE_SEEN_MAX)};
     const struct page_seen *seen = page_ask(world, &request);
 
     ck_assert_int_eq(seen->outcome, BROKER_ANSWERED);
@@ -59,7 +59,7 @@ const struct page_seen *page_of_device(struct world *world, const char *device)
     const struct page_request request = {.user = TEXT("bob"),
                                          .start = PAGE_FROM_CURSOR,
                                          .device = text_of(device),
-                                         .count = PAGE_SEEN_MAX};
+                                         ENTRIES(PAGE_SEEN_MAX)};
     const struct page_seen *seen = page_ask(world, &request);
 
     ck_assert_int_eq(seen->outcome, BROKER_ANSWERED);

@@ -7,6 +7,9 @@
 
 #define PAGE_SEEN_MAX 200
 
+/* So many entries at most in a page, and room for them. */
+#define ENTRIES(n) .count = (n), .room = SIZE_MAX / 2, .longest = 1
+
 /* An id of a test: SEQ is always 1. */
 #define ID(ms) ((struct message_id){(ms), 1})
 

@@ -79,7 +79,7 @@ END_TEST
 
 START_TEST(a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_the_last)
 {
-    struct page_request request = {.user = TEXT("bob"), .position = ID(1), .count = 2};
+    struct page_request request = {.user = TEXT("bob"), .position = ID(1), ENTRIES(2)};
     const struct page_seen *seen;
 
     fill(1, 5);
@@ -105,12 +105,38 @@ START_TEST(a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_
 }
 END_TEST
 
+START_TEST(a_page_ends_where_the_next_entry_might_have_no_room)
+{
+    /* Of frames that may be 1000 bytes long, and are of about 100, there is always room for one
+     * more while 1000 are left, and so for ten in 2000; and one comes without any room. */
+    struct page_request request = {
+        .user = TEXT("bob"), .position = ID(1), .count = 100, .room = 2000, .longest = 1000};
+    const struct page_seen *seen;
+
+    fill(1, 50);
+    seen = page_ask(&world, &request);
+    ck_assert_uint_ge(seen->count, 9);
+    ck_assert_uint_le(seen->count, 12);
+    for (unsigned i = 0; i < seen->count; i++)
+        assert_id(seen->ids[i], ID(2 + i));
+    ck_assert(!seen->is_last);
+    request.room = 0;
+    seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 1);
+    ck_assert(!seen->is_last);
+    request.position = ID(49);
+    seen = page_ask(&world, &request);
+    ck_assert_uint_eq(seen->count, 1);
+    ck_assert(seen->is_last);
+}
+END_TEST
+
 START_TEST(the_texts_of_a_request_are_copied_and_encoded)
 {
     char user[] = "b:{%";
     char device[] = "a phone";
     struct page_request request = {
-        .user = text_of(user), .start = PAGE_FROM_CURSOR, .device = text_of(device), .count = 9};
+        .user = text_of(user), .start = PAGE_FROM_CURSOR, .device = text_of(device), ENTRIES(9)};
     const struct text cursor[] = {TEXT("HSET"), TEXT("parley:cursor:{b%3A%7B%25}"),
                                   TEXT("a%20phone"), TEXT("1-1")};
 
@@ -236,7 +262,7 @@ END_TEST
 START_TEST(cursors_that_may_not_be_read_are_refused)
 {
     const struct page_request request = {
-        .user = TEXT("bob"), .start = PAGE_FROM_CURSOR, .device = TEXT("phone"), .count = 1};
+        .user = TEXT("bob"), .start = PAGE_FROM_CURSOR, .device = TEXT("phone"), ENTRIES(1)};
 
     fill(1, 2);
     world_ask(&world, "ACL SETUSER default -hget");
@@ -308,7 +334,7 @@ END_TEST
 
 START_TEST(a_position_of_another_epoch_counts_only_while_it_is_stored)
 {
-    struct page_request request = {.user = TEXT("bob"), .position = ID(3), .count = 9};
+    struct page_request request = {.user = TEXT("bob"), .position = ID(3), ENTRIES(9)};
 
     fill(1, 6);
     assert_page(page_ask(&world, &request), PAGE_NO_GAP, 3, 4, 6);
@@ -329,7 +355,7 @@ END_TEST
 /* Who has nothing has nothing of another epoch; and a cursor is of the epoch of its mailbox. */
 START_TEST(neither_0_0_nor_a_cursor_is_of_another_epoch)
 {
-    const struct page_request request = {.user = TEXT("bob"), .count = 9};
+    const struct page_request request = {.user = TEXT("bob"), ENTRIES(9)};
 
     assert_nothing(page_ask(&world, &request), PAGE_NO_GAP, (struct message_id){0});
     fill(1, 3);
@@ -344,8 +370,8 @@ END_TEST
 
 START_TEST(a_mailbox_of_another_type_is_read_as_empty_and_logged)
 {
-    const struct page_request carol = {.user = TEXT("carol"), .count = 9};
-    const struct page_request bob = {.user = TEXT("bob"), .count = 9};
+    const struct page_request carol = {.user = TEXT("carol"), ENTRIES(9)};
+    const struct page_request bob = {.user = TEXT("bob"), ENTRIES(9)};
 
     world_ask(&world, "SET " MAILBOX " text");
     log_begin(&world);
@@ -372,7 +398,7 @@ END_TEST
 
 START_TEST(without_redis_nothing_is_read)
 {
-    const struct page_request request = {.user = TEXT("bob"), .count = 9};
+    const struct page_request request = {.user = TEXT("bob"), ENTRIES(9)};
 
     redis_kill(&world.server);
     WORLD_UNTIL(&world, world.downs == 1);
@@ -408,6 +434,7 @@ Suite *pages_suite(void)
     tcase_add_test(reading, what_is_stored_behind_the_position_is_read);
     tcase_add_test(reading,
                    a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_the_last);
+    tcase_add_test(reading, a_page_ends_where_the_next_entry_might_have_no_room);
     tcase_add_test(reading, the_texts_of_a_request_are_copied_and_encoded);
     tcase_add_test(reading, entries_without_a_body_have_none);
     tcase_add_test(reading, ids_are_compared_exactly);

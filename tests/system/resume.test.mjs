@@ -115,6 +115,35 @@ describe('who was away', () => {
     await cursorIs(bob, sent[2].id);
   });
 
+  test('is not given again, with ack=client, what it sent behind the last one it was given', async () => {
+    const bob = uniqueUser('bob');
+    const client = await connectUser(one, bob, { ack: 'client' });
+    const [{ id }] = await sendAll(sender, bob, ['a']);
+    await contents(client, 1);
+    const [copy] = await sendAll(client, uniqueUser(), ['mine']);
+    await cursorIs(bob, null);
+    client.send({ type: 'ack', id });
+    await cursorIs(bob, copy.id);
+    const [later] = await sendAll(client, uniqueUser(), ['mine too']); // there is nothing to say
+    await cursorIs(bob, later.id);
+    await sendAll(sender, bob, ['b']);
+    await sendAll(client, uniqueUser(), ['and mine']);
+    await client.end();
+    const again = await connectUser(two, bob, { ack: 'client' });
+    assert.deepEqual(await contents(again, 2), ['b', 'and mine']);
+  });
+
+  test('is back at once, and given nothing again that it has acknowledged', async () => {
+    const bob = uniqueUser('bob');
+    for (let round = 0; round < 10; round++) {
+      const client = await connectUser(one, bob, { ack: 'client' });
+      const [{ id }] = await sendAll(sender, bob, [round]);
+      assert.equal((await client.next()).content, round);
+      client.send({ type: 'ack', id });
+      await client.end();
+    }
+  });
+
   test('is refused with words when it names what is no position', async () => {
     const bob = uniqueUser('bob');
     for (const query of [{ user: bob, since: '17' }, { user: bob, ack: 'gateway' },
@@ -274,7 +303,7 @@ describe('a session that stays', () => {
     await system.redis.command('FLUSHALL');
     await system.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
     const gap = await client.next(isGap);
-    assert.deepEqual(gap, { type: 'gap', last: '0-0', reset: true });
+    assert.deepEqual(gap, { type: 'gap', last: '0-0', reset: true, epoch: client.welcome.epoch });
     await ready(system);
     await sendAll(sender, bob, ['after']);
     assert.equal((await client.next(isMessage)).content, 'after');

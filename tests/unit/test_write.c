@@ -215,10 +215,10 @@ END_TEST
 
 START_TEST(gap_says_how_far_and_whether_ids_begin_anew)
 {
-    write_gap(&out, (struct message_id){5, 6}, true);
-    check_out("{\"type\":\"gap\",\"last\":\"5-6\",\"reset\":true}");
-    write_gap(&out, (struct message_id){0, 0}, false);
-    check_out("{\"type\":\"gap\",\"last\":\"0-0\",\"reset\":false}");
+    write_gap(&out, (struct message_id){5, 6}, true, TEXT("0af"));
+    check_out("{\"type\":\"gap\",\"last\":\"5-6\",\"reset\":true,\"epoch\":\"0af\"}");
+    write_gap(&out, (struct message_id){0, 0}, false, TEXT(""));
+    check_out("{\"type\":\"gap\",\"last\":\"0-0\",\"reset\":false,\"epoch\":\"\"}");
 }
 END_TEST
 

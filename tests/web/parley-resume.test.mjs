@@ -257,18 +257,18 @@ describe('gaps', () => {
     const parley = open(t, { url: server.url, user: 'x', storage });
     const first = await server.connection(1);
     for (const id of ['6-0', '9-0']) first.say(message(id));
-    first.say({ type: 'gap', last: '7-0', reset: true });
+    first.say({ type: 'gap', last: '7-0', reset: true, epoch: 'e2' });
     for (const id of ['3-0', '6-0', '7-0']) first.say(message(id));
     await heard(parley, first);
     assert.deepEqual(gaps(parley), [{ last: '7-0', reset: true }]);
     assert.deepEqual(contents(parley), ['6-0', '9-0', '3-0', '7-0']);
     assert.deepEqual(stored, ['5-0', '6-0', '9-0', '0-0', '3-0', '6-0', '7-0']);
-    assert.equal(parley.epoch, undefined); // of a Redis that the gap did not name
+    assert.equal(parley.epoch, 'e2');
 
     server.place = { last: '2-0', gap: true, reset: true, epoch: 'e3' };
     first.socket.terminate();
     const second = await server.connection(2);
-    assert.deepEqual(place(second), ['7-0', null]);
+    assert.deepEqual(place(second), ['7-0', 'e2']);
     await until(() => gaps(parley).length === 2, DEADLINE, 'the gap');
     assert.deepEqual([parley.since, parley.epoch], ['0-0', 'e3']);
     second.socket.terminate();

@@ -9,6 +9,8 @@
 -- ARGV[2]  the device, encoded as in the names of keys
 -- ARGV[3]  '1': the position that was given is from the epoch that Redis is in now
 -- ARGV[4]  how many entries at most
+-- ARGV[5]  bytes for which there is room: the page ends where the next entry might have none
+-- ARGV[6]  how long an entry may be; the first one may be longer than all the room
 --
 -- Answers {'none', 'gap' or 'reset'; the position behind which was read; the last id that the
 -- mailbox gave, 0-0 without one; 1 when nothing is stored behind these entries, else 0; what is wrong:
@@ -17,6 +19,8 @@
 --
 -- What it costs does not depend on how much is stored. no-writes: it also runs when Redis is full,
 -- or takes no writes.
+
+local HEAD = 96 -- bytes of a frame in front of `m`, with the longest id
 
 -- Ids are two numbers of up to 64 bits, more than Lua's hold: they are compared as digits.
 local function is_number(digits)
@@ -97,8 +101,12 @@ if gap == 'reset' then
 end
 
 local answer = {gap, position, last, 1, wrong}
-if is_above(last, position) then -- else there is nothing, nor is every such range a valid one
-  local stored = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', ARGV[4])
+local left, room, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+-- What surely has room. True when more may have.
+local function read_some()
+  local count = math.min(left, math.max(1, math.floor(room / longest)))
+  local stored = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', count)
   for _, entry in ipairs(stored) do
     local body = false
     for i = 1, #entry[2], 2 do
@@ -108,8 +116,16 @@ if is_above(last, position) then -- else there is nothing, nor is every such ran
     end
     answer[#answer + 1] = entry[1]
     answer[#answer + 1] = body
+    room = room - HEAD - #(body or '')
+    position = entry[1]
   end
-  if #stored > 0 and is_above(mailbox['last-entry'][1], stored[#stored][1]) then
+  left = left - #stored
+  return #stored == count and left > 0 and room >= longest
+end
+
+if is_above(last, position) then -- else there is nothing, nor is every such range a valid one
+  repeat until not read_some()
+  if mailbox['last-entry'] and is_above(mailbox['last-entry'][1], position) then
     answer[4] = 0
   end
 end
