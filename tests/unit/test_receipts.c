@@ -201,6 +201,25 @@ START_TEST(position_that_begins_anew_is_not_acknowledged_by_older_pings)
 }
 END_TEST
 
+START_TEST(what_was_queued_before_a_position_began_anew_is_none_of_its_ids)
+{
+    give(0, 50);
+    give(1, 60);
+    session_begin_at(session, 0, (struct message_id){0, 0});
+    give(0, 3);
+    session_wrote(session);
+    session_wrote(session);
+    session_want_ping(session);
+    ck_assert(pong(ping()));
+    ck_assert_uint_eq(session_arrived(session, 0).ms, 0);
+    ck_assert_uint_eq(session_arrived(session, 1).ms, 60);
+    session_wrote(session);
+    session_want_ping(session);
+    ck_assert(pong(ping()));
+    ck_assert_uint_eq(session_arrived(session, 0).ms, 3);
+}
+END_TEST
+
 START_TEST(session_that_acknowledges_itself_is_not_pinged_for_it)
 {
     session_gone(session);
@@ -292,6 +311,7 @@ int main(void)
     tcase_add_test(tests, passing_alone_is_acknowledged_too);
     tcase_add_test(tests, second_ping_comes_a_second_after_the_first);
     tcase_add_test(tests, position_that_begins_anew_is_not_acknowledged_by_older_pings);
+    tcase_add_test(tests, what_was_queued_before_a_position_began_anew_is_none_of_its_ids);
     tcase_add_test(tests, session_that_acknowledges_itself_is_not_pinged_for_it);
     tcase_add_test(tests, leaving_waits_for_the_last_pong);
     tcase_add_test(tests, leaving_does_not_wait_for_ever);
