@@ -137,7 +137,7 @@ static int64_t get_number(const struct setting *setting, const struct config *co
     case SETTING_COUNT:
         return *(const unsigned *)member;
     case SETTING_SIZE:
-        return (int64_t) * (const size_t *)member;
+        return (int64_t)*(const size_t *)member;
     case SETTING_DURATION:
         return *(const int64_t *)member;
     case SETTING_SWITCH:

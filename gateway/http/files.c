@@ -26,11 +26,13 @@ struct file {
 
 /* A file of gateway/web, by the names that embed.cmake gives it; `more` are header lines. */
 #define FILE_AT(path, content_type, symbol, SYMBOL, more)                                          \
-    {                                                                                              \
-        path, content_type, symbol, SYMBOL##_SIZE, "\"" SYMBOL##_SHA256 "\"",                      \
-            "ETag: \"" SYMBOL##_SHA256 "\"\r\n"                                                    \
-                                       "Referrer-Policy: no-referrer\r\n" more                     \
-    }
+    {path,                                                                                         \
+     content_type,                                                                                 \
+     symbol,                                                                                       \
+     SYMBOL##_SIZE,                                                                                \
+     "\"" SYMBOL##_SHA256 "\"",                                                                    \
+     "ETag: \"" SYMBOL##_SHA256 "\"\r\n"                                                           \
+                                "Referrer-Policy: no-referrer\r\n" more}
 
 #define JAVASCRIPT "text/javascript; charset=utf-8"
 #define NOTHING "Content-Security-Policy: default-src 'none'\r\n"
