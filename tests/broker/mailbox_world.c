@@ -139,3 +139,43 @@ unsigned log_count(struct world *world, const char *text)
         count++;
     return count;
 }
+
+void assert_id(struct message_id id, struct message_id expected)
+{
+    ck_assert_uint_eq(id.ms, expected.ms);
+    ck_assert_uint_eq(id.seq, expected.seq);
+}
+
+void mailbox_fill(struct world *world, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "%u-1", i);
+        mailbox_add(world, MAILBOX, id, id);
+    }
+}
+
+void assert_page(const struct page_seen *seen, enum page_gap gap, unsigned position, unsigned first,
+                 unsigned last)
+{
+    ck_assert_int_eq(seen->gap, gap);
+    assert_id(seen->position, position == 0 ? (struct message_id){0} : ID(position));
+    ck_assert_uint_eq(seen->count, last + 1 - first);
+    for (unsigned i = 0; i < seen->count; i++) {
+        char body[16];
+
+        snprintf(body, sizeof(body), "%u-1", first + i);
+        assert_id(seen->ids[i], ID(first + i));
+        ck_assert_str_eq(seen->bodies[i], body);
+    }
+    ck_assert(seen->is_last);
+}
+
+void assert_nothing(const struct page_seen *seen, enum page_gap gap, struct message_id position)
+{
+    ck_assert_int_eq(seen->gap, gap);
+    assert_id(seen->position, position);
+    ck_assert_uint_eq(seen->count, 0);
+    ck_assert(seen->is_last);
+}

@@ -5,6 +5,8 @@
 #include "broker/pages.h"
 #include "world.h"
 
+#define MAILBOX "parley:mailbox:{bob}"
+#define CURSOR "parley:cursor:{bob}"
 #define PAGE_SEEN_MAX 200
 
 /* So many entries at most in a page, and room for them. */
@@ -36,6 +38,16 @@ const struct page_seen *page_of_device(struct world *world, const char *device);
 
 /* Stores a message with that id in bob's mailbox, which it makes, or another key. */
 void mailbox_add(struct world *world, const char *key, const char *id, const char *body);
+
+/* Messages FIRST-1 to LAST-1 in bob's mailbox. */
+void mailbox_fill(struct world *world, unsigned first, unsigned last);
+
+void assert_id(struct message_id id, struct message_id expected);
+/* What was read is FIRST-1 to LAST-1, in order, and nothing is left. */
+void assert_page(const struct page_seen *seen, enum page_gap gap, unsigned position, unsigned first,
+                 unsigned last);
+/* Nothing was read, in a mailbox that holds something or not. */
+void assert_nothing(const struct page_seen *seen, enum page_gap gap, struct message_id position);
 
 /* bob's cursor in Redis, valid until Redis is asked again; "" for none. */
 const char *cursor_of(struct world *world, const char *device);

@@ -14,6 +14,7 @@ int main(void)
     srunner_add_suite(runner, outages_suite());
     srunner_add_suite(runner, beats_suite());
     srunner_add_suite(runner, pages_suite());
+    srunner_add_suite(runner, gaps_suite());
     srunner_add_suite(runner, epoch_suite());
     srunner_add_suite(runner, cursor_script_suite());
     srunner_add_suite(runner, cursors_suite());

@@ -5,8 +5,6 @@
 #include "broker/cursors.h"
 #include "mailbox_world.h"
 
-#define MAILBOX "parley:mailbox:{bob}"
-#define CURSOR "parley:cursor:{bob}"
 #define MAILBOX_TTL_MS 100000
 
 static struct world world;

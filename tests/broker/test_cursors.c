@@ -6,8 +6,6 @@
 #include "broker/cursors.h"
 #include "mailbox_world.h"
 
-#define MAILBOX "parley:mailbox:{bob}"
-#define CURSOR "parley:cursor:{bob}"
 #define IN_FLIGHT 256 /* scripts without an answer, at most */
 
 static struct world world;

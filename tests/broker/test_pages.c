@@ -5,9 +5,6 @@
 
 #include "mailbox_world.h"
 
-#define MAILBOX "parley:mailbox:{bob}"
-#define CURSOR "parley:cursor:{bob}"
-
 static struct world world;
 
 static void setup(void)
@@ -20,55 +17,11 @@ static void teardown(void)
     world_clear(&world);
 }
 
-static void assert_id(struct message_id id, struct message_id expected)
-{
-    ck_assert_uint_eq(id.ms, expected.ms);
-    ck_assert_uint_eq(id.seq, expected.seq);
-}
-
-/* Messages FIRST-1 to LAST-1 in bob's mailbox. */
-static void fill(unsigned first, unsigned last)
-{
-    for (unsigned i = first; i <= last; i++) {
-        char id[16];
-
-        snprintf(id, sizeof(id), "%u-1", i);
-        mailbox_add(&world, MAILBOX, id, id);
-    }
-}
-
-/* What was read is FIRST-1 to LAST-1, in order, and nothing is left. */
-static void assert_page(const struct page_seen *seen, enum page_gap gap, unsigned position,
-                        unsigned first, unsigned last)
-{
-    ck_assert_int_eq(seen->gap, gap);
-    assert_id(seen->position, position == 0 ? (struct message_id){0} : ID(position));
-    ck_assert_uint_eq(seen->count, last + 1 - first);
-    for (unsigned i = 0; i < seen->count; i++) {
-        char body[16];
-
-        snprintf(body, sizeof(body), "%u-1", first + i);
-        assert_id(seen->ids[i], ID(first + i));
-        ck_assert_str_eq(seen->bodies[i], body);
-    }
-    ck_assert(seen->is_last);
-}
-
-/* Nothing was read, in a mailbox that holds something or not. */
-static void assert_nothing(const struct page_seen *seen, enum page_gap gap,
-                           struct message_id position)
-{
-    ck_assert_int_eq(seen->gap, gap);
-    assert_id(seen->position, position);
-    ck_assert_uint_eq(seen->count, 0);
-    ck_assert(seen->is_last);
-}
-
 /* ---- Reading ---- */
 
 START_TEST(what_is_stored_behind_the_position_is_read)
 {
-    fill(1, 5);
+    mailbox_fill(&world, 1, 5);
     assert_page(page_behind(&world, ID(2)), PAGE_NO_GAP, 2, 3, 5);
     assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 5);
     const struct page_seen *seen = page_behind(&world, ID(5));
@@ -82,7 +35,7 @@ START_TEST(a_page_has_as_many_entries_as_were_asked_for_and_knows_whether_it_is_
     struct page_request request = {.user = TEXT("bob"), .position = ID(1), ENTRIES(2)};
     const struct page_seen *seen;
 
-    fill(1, 5);
+    mailbox_fill(&world, 1, 5);
     seen = page_ask(&world, &request);
     ck_assert_uint_eq(seen->count, 2);
     assert_id(seen->ids[0], ID(2));
@@ -113,7 +66,7 @@ START_TEST(a_page_ends_where_the_next_entry_might_have_no_room)
         .user = TEXT("bob"), .position = ID(1), .count = 100, .room = 2000, .longest = 1000};
     const struct page_seen *seen;
 
-    fill(1, 50);
+    mailbox_fill(&world, 1, 50);
     seen = page_ask(&world, &request);
     ck_assert_uint_ge(seen->count, 9);
     ck_assert_uint_le(seen->count, 12);
@@ -190,7 +143,7 @@ END_TEST
 
 START_TEST(a_device_goes_on_at_its_cursor)
 {
-    fill(1, 5);
+    mailbox_fill(&world, 1, 5);
     world_ask(&world, "HSET " CURSOR " phone 3-1 laptop 4-1 idle 0-0");
     assert_page(page_of_device(&world, "phone"), PAGE_NO_GAP, 3, 4, 5);
     assert_page(page_of_device(&world, "laptop"), PAGE_NO_GAP, 4, 5, 5);
@@ -205,7 +158,7 @@ END_TEST
 START_TEST(a_device_that_was_never_here_reads_all_there_is_and_misses_nothing)
 {
     assert_nothing(page_of_device(&world, "new"), PAGE_NO_GAP, (struct message_id){0});
-    fill(1, 5);
+    mailbox_fill(&world, 1, 5);
     world_ask(&world, "XTRIM " MAILBOX " MAXLEN 2");
     world_ask(&world, "HSET " CURSOR " phone 3-1");
     assert_page(page_of_device(&world, "new"), PAGE_NO_GAP, 0, 4, 5);
@@ -231,7 +184,7 @@ START_TEST(a_cursor_that_is_no_id_counts_as_none_and_is_logged)
                                         "18446744073709551616-0",
                                         "1-18446744073709551616"};
 
-    fill(1, 5);
+    mailbox_fill(&world, 1, 5);
     log_begin(&world);
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(*WRONG); i++) {
         char device[16];
@@ -251,7 +204,7 @@ END_TEST
 
 START_TEST(cursors_of_another_type_count_as_none_and_are_logged)
 {
-    fill(1, 2);
+    mailbox_fill(&world, 1, 2);
     world_ask(&world, "SET " CURSOR " text");
     log_begin(&world);
     assert_page(page_of_device(&world, "phone"), PAGE_NO_GAP, 0, 1, 2);
@@ -264,105 +217,9 @@ START_TEST(cursors_that_may_not_be_read_are_refused)
     const struct page_request request = {
         .user = TEXT("bob"), .start = PAGE_FROM_CURSOR, .device = TEXT("phone"), ENTRIES(1)};
 
-    fill(1, 2);
+    mailbox_fill(&world, 1, 2);
     world_ask(&world, "ACL SETUSER default -hget");
     ck_assert_int_eq(page_ask(&world, &request)->outcome, BROKER_REFUSED);
-}
-END_TEST
-
-/* ---- Gaps ---- */
-
-START_TEST(a_position_that_was_trimmed_is_a_gap)
-{
-    fill(1, 6);
-    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 3");
-    assert_page(page_behind(&world, ID(2)), PAGE_GAP, 2, 4, 6);
-    assert_page(page_behind(&world, ID(3)), PAGE_GAP, 3, 4, 6); /* nobody knows that it is whole */
-    assert_page(page_behind(&world, ID(4)), PAGE_NO_GAP, 4, 5, 6);
-}
-END_TEST
-
-START_TEST(who_has_the_last_id_misses_nothing_though_it_is_not_stored)
-{
-    fill(1, 3);
-    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 0");
-    assert_nothing(page_behind(&world, ID(3)), PAGE_NO_GAP, ID(3));
-    assert_nothing(page_behind(&world, ID(2)), PAGE_GAP, ID(2));
-}
-END_TEST
-
-START_TEST(from_0_0_it_is_a_gap_when_anything_is_gone)
-{
-    assert_nothing(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP,
-                   (struct message_id){0});
-    fill(1, 3);
-    assert_page(page_behind(&world, (struct message_id){0}), PAGE_NO_GAP, 0, 1, 3);
-    world_ask(&world, "XTRIM " MAILBOX " MAXLEN 2");
-    assert_page(page_behind(&world, (struct message_id){0}), PAGE_GAP, 0, 2, 3);
-}
-END_TEST
-
-START_TEST(when_redis_was_emptied_reading_begins_anew)
-{
-    fill(1, 3);
-    world_ask(&world, "FLUSHALL");
-    const struct page_seen *seen = page_behind(&world, ID(2));
-    assert_nothing(seen, PAGE_RESET, (struct message_id){0});
-    assert_id(seen->last, (struct message_id){0});
-    /* What came since has higher ids: then the position is only not stored. */
-    fill(7, 8);
-    assert_page(page_behind(&world, ID(2)), PAGE_GAP, 2, 7, 8);
-}
-END_TEST
-
-START_TEST(when_redis_is_older_than_the_position_reading_begins_anew)
-{
-    fill(1, 3);
-    assert_page(page_behind(&world, ID(4)), PAGE_RESET, 0, 1, 3);
-    assert_page(page_behind(&world, ((struct message_id){3, 2})), PAGE_RESET, 0, 1, 3);
-}
-END_TEST
-
-START_TEST(when_the_mailbox_has_expired_reading_begins_anew)
-{
-    fill(1, 3);
-    world_ask(&world, "PEXPIRE " MAILBOX " 1");
-    WORLD_UNTIL(&world, world_ask(&world, "EXISTS " MAILBOX)->integer == 0);
-    assert_nothing(page_behind(&world, ID(3)), PAGE_RESET, (struct message_id){0});
-}
-END_TEST
-
-START_TEST(a_position_of_another_epoch_counts_only_while_it_is_stored)
-{
-    struct page_request request = {.user = TEXT("bob"), .position = ID(3), ENTRIES(9)};
-
-    fill(1, 6);
-    assert_page(page_ask(&world, &request), PAGE_NO_GAP, 3, 4, 6);
-    world_ask(&world, "XDEL " MAILBOX " 3-1");
-    const struct page_seen *seen = page_ask(&world, &request);
-    ck_assert_int_eq(seen->gap, PAGE_RESET);
-    assert_id(seen->position, (struct message_id){0});
-    ck_assert_uint_eq(seen->count, 5);
-    /* Not even the last id, which would be no gap in this epoch. */
-    world_ask(&world, "XDEL " MAILBOX " 6-1");
-    request.position = ID(6);
-    ck_assert_int_eq(page_ask(&world, &request)->gap, PAGE_RESET);
-    request.same_epoch = true;
-    ck_assert_int_eq(page_ask(&world, &request)->gap, PAGE_NO_GAP);
-}
-END_TEST
-
-/* Who has nothing has nothing of another epoch; and a cursor is of the epoch of its mailbox. */
-START_TEST(neither_0_0_nor_a_cursor_is_of_another_epoch)
-{
-    const struct page_request request = {.user = TEXT("bob"), ENTRIES(9)};
-
-    assert_nothing(page_ask(&world, &request), PAGE_NO_GAP, (struct message_id){0});
-    fill(1, 3);
-    assert_page(page_ask(&world, &request), PAGE_NO_GAP, 0, 1, 3);
-    world_ask(&world, "HSET " CURSOR " phone 3-1");
-    world_ask(&world, "XDEL " MAILBOX " 3-1");
-    assert_nothing(page_of_device(&world, "phone"), PAGE_NO_GAP, ID(3));
 }
 END_TEST
 
@@ -387,7 +244,7 @@ END_TEST
 
 START_TEST(a_redis_that_takes_no_writes_is_read_all_the_same)
 {
-    fill(1, 3);
+    mailbox_fill(&world, 1, 3);
     world_ask(&world, "CONFIG SET maxmemory 1");
     assert_page(page_behind(&world, ID(1)), PAGE_NO_GAP, 1, 2, 3);
     world_ask(&world, "CONFIG SET maxmemory 0");
@@ -406,30 +263,10 @@ START_TEST(without_redis_nothing_is_read)
 }
 END_TEST
 
-static void add_gap_tests(TCase *gaps)
-{
-    tcase_add_test(gaps, a_position_that_was_trimmed_is_a_gap);
-    tcase_add_test(gaps, who_has_the_last_id_misses_nothing_though_it_is_not_stored);
-    tcase_add_test(gaps, from_0_0_it_is_a_gap_when_anything_is_gone);
-    tcase_add_test(gaps, when_redis_was_emptied_reading_begins_anew);
-    tcase_add_test(gaps, when_redis_is_older_than_the_position_reading_begins_anew);
-    tcase_add_test(gaps, when_the_mailbox_has_expired_reading_begins_anew);
-    tcase_add_test(gaps, a_position_of_another_epoch_counts_only_while_it_is_stored);
-    tcase_add_test(gaps, neither_0_0_nor_a_cursor_is_of_another_epoch);
-}
-
-static void add_case(Suite *suite, TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-}
-
 Suite *pages_suite(void)
 {
     Suite *suite = suite_create("broker: pages");
     TCase *reading = tcase_create("reading");
-    TCase *gaps = tcase_create("gaps");
 
     tcase_add_test(reading, what_is_stored_behind_the_position_is_read);
     tcase_add_test(reading,
@@ -446,9 +283,8 @@ Suite *pages_suite(void)
     tcase_add_test(reading, a_mailbox_of_another_type_is_read_as_empty_and_logged);
     tcase_add_test(reading, a_redis_that_takes_no_writes_is_read_all_the_same);
     tcase_add_test(reading, without_redis_nothing_is_read);
-    add_case(suite, reading);
-
-    add_gap_tests(gaps);
-    add_case(suite, gaps);
+    tcase_add_checked_fixture(reading, setup, teardown);
+    tcase_set_timeout(reading, 60);
+    suite_add_tcase(suite, reading);
     return suite;
 }

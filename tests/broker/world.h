@@ -86,5 +86,6 @@ Suite *cursors_suite(void);
 Suite *epoch_suite(void);
 Suite *outages_suite(void);
 Suite *pages_suite(void);
+Suite *gaps_suite(void);
 Suite *presence_suite(void);
 Suite *roster_suite(void);

@@ -1,8 +1,11 @@
 /* Ids of messages, as text and in order. */
-#include <check.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
 
 #include "message/id.h"
+#include "seed.h"
 #include "unit.h"
 
 static bool parses(const char *text)
@@ -91,6 +94,53 @@ START_TEST(order_is_numeric_and_ms_comes_first)
 }
 END_TEST
 
+/* Of few digits and of many, often equal or one apart. */
+static uint64_t random_number(void)
+{
+    static const uint64_t NEAR[] = {
+        0, 9, 10, 99, 100, 1700000000000, 9999999999999999999U, UINT64_MAX - 1};
+
+    return NEAR[random_below(sizeof(NEAR) / sizeof(*NEAR))] + random_below(2);
+}
+
+/* As the scripts compare them: digits, and more of them are more. */
+static int compare_digits(const char *left, const char *right)
+{
+    size_t left_len = strcspn(left, "-");
+    size_t right_len = strcspn(right, "-");
+
+    if (left_len != right_len)
+        return left_len < right_len ? -1 : 1;
+    int first = strncmp(left, right, left_len);
+    if (first != 0 || left[left_len] == '\0')
+        return first;
+    return compare_digits(left + left_len + 1, right + right_len + 1);
+}
+
+static int sign(int value)
+{
+    return (value > 0) - (value < 0);
+}
+
+START_TEST(order_of_any_two_is_that_of_their_digits)
+{
+    seed_random();
+    for (int round = 0; round < 100000; round++) {
+        struct message_id left = {random_number(), random_number()};
+        struct message_id right = {random_number(), random_number()};
+        char left_text[MESSAGE_ID_TEXT_MAX];
+        char right_text[MESSAGE_ID_TEXT_MAX];
+
+        (void)message_id_format(left, left_text);
+        (void)message_id_format(right, right_text);
+        ck_assert_msg(
+            sign(message_id_compare(left, right)) == sign(compare_digits(left_text, right_text)) &&
+                sign(message_id_compare(right, left)) == -sign(message_id_compare(left, right)),
+            "%s and %s", left_text, right_text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("id");
@@ -100,5 +150,6 @@ int main(void)
     tcase_add_test(tests, a_nul_is_not_the_end);
     tcase_add_test(tests, format_is_the_inverse_of_parse);
     tcase_add_test(tests, order_is_numeric_and_ms_comes_first);
+    tcase_add_test(tests, order_of_any_two_is_that_of_their_digits);
     return unit_run("id", tests);
 }

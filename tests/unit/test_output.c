@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+#include "seed.h"
 #include "unit.h"
 
 /* Pushes a message with this id, of the session's second user. */
@@ -159,6 +160,65 @@ START_TEST(order_survives_wrapping_and_growing)
 }
 END_TEST
 
+/* A model of the queue: what went in and did not come out yet, from `first` on. */
+struct model {
+    size_t lens[20000];
+    unsigned first;
+    unsigned end;
+    size_t bytes;
+};
+
+static void push_random(struct output *output, struct model *model, unsigned longest)
+{
+    static const char BYTES[300];
+    size_t len = 1 + random_below(longest);
+    bool fits = model->first == model->end || model->bytes + len <= output->limit;
+    struct buffer *frame = buffer_new(BYTES, len);
+
+    ck_assert_int_eq(push(output, frame, model->end + 1), fits);
+    buffer_unref(frame);
+    if (!fits)
+        return;
+    model->lens[model->end++] = len;
+    model->bytes += len;
+}
+
+static void shift_one(struct output *output, struct model *model)
+{
+    const struct output_item *item = output_front(output);
+
+    if (model->first == model->end) {
+        ck_assert_ptr_null(item);
+        return;
+    }
+    ck_assert_uint_eq(item->id.ms, model->first + 1);
+    ck_assert_uint_eq(buffer_text(item->frame).len, model->lens[model->first]);
+    model->bytes -= model->lens[model->first++];
+    output_shift(output);
+}
+
+START_TEST(whatever_comes_and_goes_is_in_order_and_within_the_limit)
+{
+    static struct model model;
+    struct output output;
+
+    seed_random();
+    output_init(&output, 200);
+    for (int i = 0; i < 20000; i++) {
+        if (random_below(5) < 2 + (unsigned)i / 100 % 2) /* it fills, and empties */
+            push_random(&output, &model, i % 1000 < 10 ? 300 : 9);
+        else
+            shift_one(&output, &model);
+        ck_assert_uint_eq(output.count, model.end - model.first);
+        ck_assert_uint_eq(output.messages, output.count);
+        ck_assert_uint_eq(output.bytes, model.bytes);
+        ck_assert(output.bytes <= output.limit || output.count == 1);
+        ck_assert(output.count > 0 || output.items == NULL);
+    }
+    output_clear(&output);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("output");
@@ -169,5 +229,6 @@ int main(void)
     tcase_add_test(tests, clear_drops_all_references_and_the_queue_goes_on);
     tcase_add_test(tests, empty_queue_has_no_memory);
     tcase_add_test(tests, order_survives_wrapping_and_growing);
+    tcase_add_test(tests, whatever_comes_and_goes_is_in_order_and_within_the_limit);
     return unit_run("output", tests);
 }
