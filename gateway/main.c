@@ -67,6 +67,18 @@ static void stop(void *arg)
     gateway_stop(arg);
 }
 
+/* It ends already: one more signal, when the loop does not catch it any more, would make its exit
+ * look like a failure. */
+static void ignore_signals(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
 static int run(struct config *config)
 {
     struct loop *loop = loop_new();
@@ -87,6 +99,7 @@ static int run(struct config *config)
     gateway_start(gateway);
     log_advice(config, wanted_sessions);
     loop_run(loop);
+    ignore_signals();
     status = EXIT_SUCCESS;
 out:
     gateway_free(gateway);

@@ -52,6 +52,18 @@ describe('shutting down', () => {
     await system.redis.restart();
   });
 
+  test('the status is 0 however many signals come, and whenever', async () => {
+    for (let round = 0; round < 15; round++) {
+      const { process } = await system.addGateway();
+      const hammer = setInterval(() => process.signal('SIGTERM'), 0);
+      try {
+        assert.deepEqual(await process.end(), { code: 0, signal: null });
+      } finally {
+        clearInterval(hammer);
+      }
+    }
+  });
+
   test('what was sent before it is still stored', async () => {
     const gateway = await system.addGateway();
     const bob = uniqueUser('bob');
