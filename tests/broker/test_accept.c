@@ -346,7 +346,7 @@ END_TEST
 
 Suite *accept_suite(void)
 {
-    Suite *suite = suite_create("broker: accept");
+    Suite *suite = suite_create("accept");
     TCase *tests = tcase_create("accept");
 
     tcase_set_timeout(tests, 60);

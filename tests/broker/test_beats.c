@@ -329,7 +329,7 @@ END_TEST
 
 Suite *beats_suite(void)
 {
-    Suite *suite = suite_create("broker: lease, beats, schema");
+    Suite *suite = suite_create("beats");
     TCase *plain = tcase_create("unix socket");
     TCase *own = tcase_create("a start of its own");
 

@@ -223,7 +223,7 @@ END_TEST
 
 Suite *channels_suite(void)
 {
-    Suite *suite = suite_create("broker: channels");
+    Suite *suite = suite_create("channels");
     TCase *tests = tcase_create("unix socket");
 
     tcase_set_timeout(tests, 60);

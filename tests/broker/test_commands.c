@@ -365,7 +365,7 @@ END_TEST
 
 Suite *commands_suite(void)
 {
-    Suite *suite = suite_create("broker: commands");
+    Suite *suite = suite_create("commands");
     TCase *plain = tcase_create("unix socket");
     TCase *addresses = tcase_create("addresses");
 

@@ -199,7 +199,7 @@ END_TEST
 
 Suite *cursor_script_suite(void)
 {
-    Suite *suite = suite_create("broker: the script of cursors");
+    Suite *suite = suite_create("cursor_script");
     TCase *script = tcase_create("script");
 
     tcase_add_checked_fixture(script, setup, teardown);

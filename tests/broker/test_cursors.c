@@ -349,7 +349,7 @@ static void add_case(Suite *suite, TCase *tcase)
 
 Suite *cursors_suite(void)
 {
-    Suite *suite = suite_create("broker: cursors");
+    Suite *suite = suite_create("cursors");
     TCase *gathering = tcase_create("gathering");
     TCase *trouble = tcase_create("trouble");
 

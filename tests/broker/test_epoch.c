@@ -80,7 +80,7 @@ END_TEST
 
 Suite *epoch_suite(void)
 {
-    Suite *suite = suite_create("broker: epoch");
+    Suite *suite = suite_create("epoch");
     TCase *epoch = tcase_create("epoch");
 
     tcase_add_checked_fixture(epoch, setup, teardown);

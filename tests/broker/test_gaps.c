@@ -180,7 +180,7 @@ START_TEST(whatever_was_removed_no_gap_is_left_out)
 END_TEST
 Suite *gaps_suite(void)
 {
-    Suite *suite = suite_create("broker: gaps");
+    Suite *suite = suite_create("gaps");
     TCase *gaps = tcase_create("gaps");
 
     tcase_add_test(gaps, a_position_that_was_trimmed_is_a_gap);

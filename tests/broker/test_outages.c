@@ -195,7 +195,7 @@ END_TEST
 
 Suite *outages_suite(void)
 {
-    Suite *suite = suite_create("broker: outages");
+    Suite *suite = suite_create("outages");
     TCase *without = tcase_create("no Redis");
     TCase *with = tcase_create("unix socket");
 

@@ -265,7 +265,7 @@ END_TEST
 
 Suite *pages_suite(void)
 {
-    Suite *suite = suite_create("broker: pages");
+    Suite *suite = suite_create("pages");
     TCase *reading = tcase_create("reading");
 
     tcase_add_test(reading, what_is_stored_behind_the_position_is_read);

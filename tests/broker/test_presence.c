@@ -136,7 +136,7 @@ END_TEST
 
 Suite *presence_suite(void)
 {
-    Suite *suite = suite_create("broker: presence");
+    Suite *suite = suite_create("presence");
     TCase *look = tcase_create("look");
 
     tcase_add_checked_fixture(look, setup, teardown);

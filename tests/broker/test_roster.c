@@ -327,7 +327,7 @@ END_TEST
 
 Suite *roster_suite(void)
 {
-    Suite *suite = suite_create("broker: roster and reaper");
+    Suite *suite = suite_create("roster");
 
     TCase *registering = tcase_create("register");
     tcase_add_checked_fixture(registering, setup, teardown);
