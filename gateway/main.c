@@ -69,7 +69,7 @@ static void stop(void *arg)
 
 /* It ends already: one more signal, when the loop does not catch it any more, would make its exit
  * look like a failure. */
-static void ignore_signals(void)
+static void block_signals(void)
 {
     sigset_t signals;
 
@@ -99,7 +99,7 @@ static int run(struct config *config)
     gateway_start(gateway);
     log_advice(config, wanted_sessions);
     loop_run(loop);
-    ignore_signals();
+    block_signals();
     status = EXIT_SUCCESS;
 out:
     gateway_free(gateway);

@@ -174,6 +174,17 @@ static void pass_to_end(struct feed *feed, struct session *session, const struct
     }
 }
 
+static size_t longest(const struct feed *feed)
+{
+    return feed->settings.max_message + HEAD_ROOM;
+}
+
+/* Pages of one entry, until none has room, would be all that comes of asking on. */
+static bool is_nearly_full(const struct feed *feed, const struct session *session)
+{
+    return session_room(session) < longest(feed) && !session_has_read(session);
+}
+
 static void take(struct feed *feed, struct session *session, struct reading *reading)
 {
     struct feed_state *state = session_feed(session);
@@ -198,8 +209,12 @@ static void take(struct feed *feed, struct session *session, struct reading *rea
     state->is_gap_told = false;
     if (reading_is_last(reading))
         pass_to_end(feed, session, reading);
-    move(feed, session,
-         !reading_is_last(reading) || has_heard_more(session, state) ? FEED_QUEUED : FEED_LIVE);
+    if (!reading_is_last(reading) && is_nearly_full(feed, session))
+        move(feed, session, FEED_WAITING);
+    else if (!reading_is_last(reading) || has_heard_more(session, state))
+        move(feed, session, FEED_QUEUED);
+    else
+        move(feed, session, FEED_LIVE);
 }
 
 static void ask_queued(struct feed *feed);
@@ -238,7 +253,7 @@ static void ask(struct feed *feed, struct session *session)
                       .epoch = feed->epoch,
                       .count = PAGE_MAX,
                       .room = session_room(session),
-                      .longest = feed->settings.max_message + HEAD_ROOM,
+                      .longest = longest(feed),
                       .done = on_read,
                       .arg = feed,
                   });
@@ -286,6 +301,7 @@ void feed_open(struct feed *feed, struct session *session, const struct session_
 
     if (!feed->settings.durable)
         return;
+    session_use_window(session);
     look_at_epoch(feed);
     state->epoch = feed->epoch;
     if (!identity->has_since)
@@ -314,11 +330,16 @@ void feed_begin(struct feed *feed, struct session *session)
     ask_queued(feed);
 }
 
+static void hurry(struct feed *feed, const struct session *session)
+{
+    for (size_t user = 0; feed->settings.durable && user < session_user_count(session); user++)
+        cursors_hurry(feed->settings.cursors, session_user(session, user));
+}
+
 void feed_left(struct feed *feed, struct session *session)
 {
     move(feed, session, FEED_IDLE);
-    for (size_t user = 0; feed->settings.durable && user < session_user_count(session); user++)
-        cursors_hurry(feed->settings.cursors, session_user(session, user));
+    hurry(feed, session);
 }
 
 void feed_up(struct feed *feed)
@@ -396,12 +417,17 @@ void feed_pong(struct feed *feed, struct session *session, struct text payload)
         return;
     for (size_t user = 0; user < session_user_count(session); user++)
         move_cursor(feed, session, user, session_arrived(session, user));
+    if (session_state(session) == SESSION_CLOSING) /* by this pong: it has left already */
+        hurry(feed, session);
 }
 
 void feed_acknowledge(struct feed *feed, struct session *session, struct message_id id)
 {
     struct feed_state *state = session_feed(session);
 
-    state->has_acked = message_id_compare(id, state->given) >= 0;
-    move_cursor(feed, session, 0, state->has_acked ? session_position(session, 0) : id);
+    bool is_all = message_id_compare(id, state->given) >= 0;
+
+    if (is_all)
+        state->has_acked = true; /* an older one that comes later takes nothing back */
+    move_cursor(feed, session, 0, is_all ? session_position(session, 0) : id);
 }

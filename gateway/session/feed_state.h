@@ -21,7 +21,7 @@ struct feed_state {
     bool has_acked;          /* with ack=client: everything that was given */
     bool is_stale;           /* ASKED: what comes is not enough to be LIVE */
     unsigned epoch;          /* in which it got its positions */
-    struct message_id given; /* the last one, or where giving began; 0-0 in a pair session */
+    struct message_id given; /* the last one, or where giving began */
     TAILQ_ENTRY(feed_state) link; /* while QUEUED */
     struct message_id pushed[2];  /* ASKED: the highest id of each user that was published since */
 };

@@ -1,7 +1,6 @@
 #include "session/keepalive.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -119,13 +118,18 @@ void keepalive_free(struct keepalive *keepalive)
 
 void keepalive_heard(struct keepalive *keepalive, struct keepalive_link *link)
 {
-    if (keepalive->ping_ms == 0)
+    if (!keepalive_is_on(keepalive))
         return;
     keepalive_remove(link);
     append(&keepalive->silent, link, loop_now_ms(keepalive->loop) + keepalive->ping_ms);
     /* With a time for pongs above that between pings, the timer may run for an overdue pong. */
     if (!timer_is_running(keepalive->timer) || link->due_ms < keepalive->armed_ms)
         arm(keepalive);
+}
+
+bool keepalive_is_on(const struct keepalive *keepalive)
+{
+    return keepalive->ping_ms > 0;
 }
 
 int64_t keepalive_overdue_ms(const struct keepalive *keepalive)

@@ -4,6 +4,7 @@
  * hearing from a session moves it to the end of the first. One timer, for the oldest of both. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/loop.h"
@@ -28,6 +29,7 @@ void keepalive_free(struct keepalive *keepalive); /* when no link is in it; NULL
 
 /* Bytes arrived from this session (or it has just been opened). */
 void keepalive_heard(struct keepalive *keepalive, struct keepalive_link *link);
+bool keepalive_is_on(const struct keepalive *keepalive); /* with a ping_ms */
 /* Pings from before this time, as loop_now_ms(), should have been answered. */
 int64_t keepalive_overdue_ms(const struct keepalive *keepalive);
 void keepalive_remove(struct keepalive_link *link); /* also when it is in no queue */

@@ -55,6 +55,8 @@ static void begin(void *arg)
         metrics_add(METRIC_READING_PAUSES, 1);
         keepalive_remove(&session->keepalive);
         session->transport->read(session->connection, false);
+        if (session->output.count > 0)
+            session->transport->wake(session->connection); /* its pongs are not awaited now */
     }
 }
 

@@ -7,7 +7,7 @@
  *
  *     written ──► ping due ──► pinged, noted ──pong of this number or a later one──► acknowledged
  *
- * Sessions that acknowledge by themselves (ack=client) are pinged for their silence alone. */
+ * Sessions that acknowledge by themselves (ack=client) are not pinged for it. */
 #pragma once
 
 #include "base/delay.h"

@@ -184,7 +184,6 @@ struct session *registry_open(struct registry *registry, const struct session_id
     session->connection = connection;
     output_init(&session->output, registry->output_limit);
     output_init(&session->held, SESSION_HELD_MAX);
-    session->window.is_limited = true;
     deferred_init(&session->free_later, free_at_end_of_turn, session);
     draw_name(session->name);
     copy_identity(session, identity);

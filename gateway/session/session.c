@@ -89,6 +89,11 @@ struct session *session_of_feed(struct feed_state *feed)
     return (struct session *)(void *)((char *)feed - offsetof(struct session, feed));
 }
 
+void session_use_window(struct session *session)
+{
+    session->window.is_used = keepalive_is_on(registry_keepalive(session->registry));
+}
+
 void session_set_live(struct session *session)
 {
     assert(session->state == SESSION_OPENING);
@@ -232,6 +237,8 @@ void session_answered(struct session *session)
 void session_leave(struct session *session)
 {
     session->leaving = true;
+    if (session->state != SESSION_CLOSING && session->output.count > 0)
+        session->transport->wake(session->connection); /* see must_read_first() */
     leave_when_done(session);
 }
 
@@ -263,14 +270,19 @@ void session_heard(struct session *session)
         session->transport->wake(session->connection);
 }
 
+/* What ends soon, or is not read from, gets its rest without waiting for a pong. And answers have
+ * the last quarter of the output: who reads them, but sends so much that a pong comes late behind
+ * it, is not to be closed for that. */
+static bool must_read_first(const struct session *session)
+{
+    return window_is_full(&session->window) && session->state != SESSION_CLOSING &&
+           !session->leaving && session->pause == NULL &&
+           session->output.bytes <= message_limit(session);
+}
+
 const struct output_item *session_next(const struct session *session)
 {
-    /* Answers have the last quarter of the output: who reads them, but sends so much that a pong
-     * comes late behind it, is not to be closed for that. */
-    if (window_is_full(&session->window) && session->state != SESSION_CLOSING &&
-        session->output.bytes <= message_limit(session))
-        return NULL;
-    return output_front(&session->output);
+    return must_read_first(session) ? NULL : output_front(&session->output);
 }
 
 void session_wrote(struct session *session)

@@ -76,6 +76,10 @@ struct session *session_of_keepalive(struct keepalive_link *link);
 struct feed_state *session_feed(struct session *session);
 struct session *session_of_feed(struct feed_state *feed);
 
+/* It is written to only so far ahead of its pongs (window.h), unless nobody is pinged for silence.
+ */
+void session_use_window(struct session *session);
+
 /* OPENING becomes LIVE. */
 void session_set_live(struct session *session);
 
@@ -127,7 +131,7 @@ bool session_is_leaving(const struct session *session);
  * and its number means nothing any more from now on. */
 void session_gone(struct session *session);
 
-/* A ping is to be written when the connection is writable, behind what is queued. */
+/* A ping is to be written when the connection is writable, behind what can be written then. */
 void session_want_ping(struct session *session);
 
 /* Something came from the client. */

@@ -7,12 +7,12 @@ void window_wrote(struct window *window, size_t bytes)
 
 bool window_is_full(const struct window *window)
 {
-    return window->is_limited && window->written >= WINDOW_BYTES;
+    return window->is_used && !window->is_suspended && window->written >= WINDOW_BYTES;
 }
 
 bool window_wants_ping(const struct window *window)
 {
-    return window->is_limited && !window->is_pinged && window->written >= WINDOW_BYTES / 2;
+    return window->is_used && !window->is_pinged && window->written >= WINDOW_BYTES / 2;
 }
 
 void window_pinged(struct window *window, uint32_t number, int64_t now_ms)
@@ -29,7 +29,7 @@ void window_pong(struct window *window, uint32_t number)
 {
     if (!window->is_pinged || number < window->ping)
         return;
-    window->is_limited = true;
+    window->is_suspended = false;
     window->is_pinged = false;
     window->written -= window->covered;
 }
@@ -38,6 +38,6 @@ bool window_heard(struct window *window, int64_t overdue_ms)
 {
     if (!window_is_full(window) || !window->is_pinged || window->pinged_ms > overdue_ms)
         return false;
-    window->is_limited = false;
+    window->is_suspended = true;
     return true;
 }

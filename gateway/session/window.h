@@ -10,8 +10,10 @@
  *
  * What a client must read in --pong-timeout, not to be dropped, is the window and one message.
  *
- * Who sends frames and answers no ping in the time for pongs breaks RFC 6455 (section 5.5.2) and
- * is written to without a window until it does. */
+ * It is not used where what has no room is lost (--delivery live), nor where nobody is taken for
+ * dead
+ * (--ping 0). Who sends frames and answers no ping in the time for pongs breaks RFC 6455 (section
+ * 5.5.2) and is written to without it until it does. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,9 +24,10 @@
 
 #define WINDOW_BYTES (128 * 1024)
 
-/* Of one session; begins with nothing but `is_limited`. */
+/* Of one session; begins with nothing but `is_used`. */
 struct window {
-    bool is_limited;
+    bool is_used;
+    bool is_suspended; /* until a pong comes */
     bool is_pinged;    /* the ping is not answered yet */
     uint32_t ping;     /* its number */
     int64_t pinged_ms; /* when, as loop_now_ms() */
@@ -40,6 +43,6 @@ MUST_USE bool window_wants_ping(const struct window *window);
 void window_pinged(struct window *window, uint32_t number, int64_t now_ms);
 /* A pong of this number, which was pinged. */
 void window_pong(struct window *window, uint32_t number);
-/* Something came, and pings from before `overdue_ms` should have been answered. True when the limit
- * ends by that. */
+/* Something came, and pings from before `overdue_ms` should have been answered. True when the
+ * window is suspended by that. */
 MUST_USE bool window_heard(struct window *window, int64_t overdue_ms);

@@ -120,12 +120,14 @@ describe('who was away', () => {
     const client = await connectUser(one, bob, { ack: 'client' });
     const [{ id }] = await sendAll(sender, bob, ['a']);
     await contents(client, 1);
-    const [copy] = await sendAll(client, uniqueUser(), ['mine']);
+    const lastId = async () => (await system.redis.command('XREVRANGE', `parley:mailbox:{${bob}}`,
+      '+', '-', 'COUNT', 1))[0][0];
+    await sendAll(client, uniqueUser(), ['mine']);
     await cursorIs(bob, null);
     client.send({ type: 'ack', id });
-    await cursorIs(bob, copy.id);
-    const [later] = await sendAll(client, uniqueUser(), ['mine too']); // there is nothing to say
-    await cursorIs(bob, later.id);
+    await cursorIs(bob, await lastId());
+    await sendAll(client, uniqueUser(), ['mine too']); // there is nothing to say
+    await cursorIs(bob, await lastId());
     await sendAll(sender, bob, ['b']);
     await sendAll(client, uniqueUser(), ['and mine']);
     await client.end();
@@ -319,6 +321,38 @@ describe('a session that stays', () => {
     assert.equal(await client.closeCode(), 1001);
     assert.equal(await system.redis.command('HGET', `parley:cursor:{${bob}}`, 'default'),
       sent.at(-1).id);
+  });
+
+  test('that leaves in a drain, and is back elsewhere at once, is given nothing again', async () => {
+    const gateway = await system.addGateway(['--drain', '2s']);
+    const seen = new Map(); // user -> what came, on both connections
+    const collect = (client) => client.socket.on('message', (data) => {
+      const { type, content } = JSON.parse(data);
+      if (type === 'message') seen.get(client.welcome.user).push(content);
+    });
+    const backs = [];
+    for (let nth = 0; nth < 6; nth++) {
+      const client = await connectUser(gateway, uniqueUser('bob'));
+      const { user } = client.welcome;
+      seen.set(user, []);
+      collect(client);
+      backs.push(client.closed.then(async ({ code }) => {
+        assert.equal(code, 1001);
+        const back = await connect(system.gateways[1], { user });
+        back.welcome = client.welcome;
+        collect(back);
+      }));
+    }
+    const users = [...seen.keys()];
+    const stopped = gateway.stop();
+    let sent = 0;
+    while (gateway.process.running) {
+      for (const user of users) await sendAll(sender, user, [sent]);
+      sent++;
+    }
+    await Promise.all([stopped, ...backs]);
+    await until(() => users.every((user) => seen.get(user).includes(sent - 1)), DEADLINE, 'the last ones');
+    for (const user of users) assert.deepEqual(seen.get(user), range(0, sent), user);
   });
 });
 

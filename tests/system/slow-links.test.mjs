@@ -23,6 +23,22 @@ function slowDown(socket) {
   });
 }
 
+test('with --delivery live a client whose pongs come late is not closed', async (t) => {
+  const system = await System.start({ flags: ['--delivery', 'live'] });
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const alice = await connectUser(gateway, uniqueUser());
+  const bob = await connectUser(gateway, uniqueUser(), { autoPong: false });
+  const count = 300;
+  const content = 'x'.repeat(SIZE);
+  for (let number = 0; number < count; number++) {
+    alice.send({ receiverID: bob.welcome.user, content, ref: `${number}` });
+    await alice.next(({ ref }) => ref === `${number}`);
+  }
+  assert.equal((await bob.take(count)).length, count);
+  assert.equal(bob.close, undefined);
+});
+
 describe('a link that is slow', () => {
   let system;
   let gateway;

@@ -8,7 +8,7 @@ static struct window window;
 
 static void set_up(void)
 {
-    window = (struct window){.is_limited = true};
+    window = (struct window){.is_used = true};
 }
 
 START_TEST(the_half_is_pinged_and_all_of_it_waits_for_the_pong)

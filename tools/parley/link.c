@@ -275,8 +275,8 @@ static void on_message(void *arg, struct text frame)
     if (incoming_is(&incoming, "welcome")) {
         take_welcome(link, &incoming);
     } else if (incoming_is(&incoming, "gap")) {
-        if (incoming.reset) /* in which epoch is told by the next `welcome` */
-            take_epoch(link, TEXT(""));
+        if (incoming.reset)
+            take_epoch(link, incoming.epoch);
         take_gap(link, incoming.reset);
     } else if (incoming_is(&incoming, "pong")) {
         if (text_equal(incoming.ref, TEXT(END_REF)))

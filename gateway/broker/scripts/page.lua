@@ -120,7 +120,7 @@ local function read_some()
     position = entry[1]
   end
   left = left - #stored
-  return #stored == count and left > 0 and room >= longest
+  return #stored == count and left > 0 and room >= longest and is_above(last, position)
 end
 
 if is_above(last, position) then -- else there is nothing, nor is every such range a valid one
