@@ -322,38 +322,41 @@ describe('a session that stays', () => {
     assert.equal(await system.redis.command('HGET', `parley:cursor:{${bob}}`, 'default'),
       sent.at(-1).id);
   });
+});
 
-  test('that leaves in a drain, and is back elsewhere at once, is given nothing again', async () => {
-    const gateway = await system.addGateway(['--drain', '2s']);
-    const seen = new Map(); // user -> what came, on both connections
-    const collect = (client) => client.socket.on('message', (data) => {
-      const { type, content } = JSON.parse(data);
-      if (type === 'message') seen.get(client.welcome.user).push(content);
-    });
-    const backs = [];
-    for (let nth = 0; nth < 6; nth++) {
-      const client = await connectUser(gateway, uniqueUser('bob'));
-      const { user } = client.welcome;
-      seen.set(user, []);
-      collect(client);
-      backs.push(client.closed.then(async ({ code }) => {
-        assert.equal(code, 1001);
-        const back = await connect(system.gateways[1], { user });
-        back.welcome = client.welcome;
-        collect(back);
-      }));
-    }
-    const users = [...seen.keys()];
-    const stopped = gateway.stop();
-    let sent = 0;
-    while (gateway.process.running) {
-      for (const user of users) await sendAll(sender, user, [sent]);
-      sent++;
-    }
-    await Promise.all([stopped, ...backs]);
-    await until(() => users.every((user) => seen.get(user).includes(sent - 1)), DEADLINE, 'the last ones');
-    for (const user of users) assert.deepEqual(seen.get(user), range(0, sent), user);
+test('who leaves in a drain, and is back elsewhere at once, is given nothing again', async (t) => {
+  const system = await System.start({ gateways: 2, flags: ['--drain', '2s'] });
+  t.after(() => system.stop());
+  const [gateway, other] = system.gateways;
+  const sender = await connectUser(other, uniqueUser('sender'));
+  const seen = new Map(); // user -> what came, on both connections
+  const collect = (client) => client.socket.on('message', (data) => {
+    const { type, content } = JSON.parse(data);
+    if (type === 'message') seen.get(client.welcome.user).push(content);
   });
+  const backs = [];
+  for (let nth = 0; nth < 6; nth++) {
+    const client = await connectUser(gateway, uniqueUser('bob'));
+    const { user } = client.welcome;
+    seen.set(user, []);
+    collect(client);
+    backs.push(client.closed.then(async ({ code }) => {
+      assert.equal(code, 1001);
+      const back = await connect(other, { user });
+      back.welcome = client.welcome;
+      collect(back);
+    }));
+  }
+  const users = [...seen.keys()];
+  const stopped = gateway.stop();
+  let sent = 0;
+  while (gateway.process.running) {
+    for (const user of users) await sendAll(sender, user, [sent]);
+    sent++;
+  }
+  await Promise.all([stopped, ...backs]);
+  await until(() => users.every((user) => seen.get(user).includes(sent - 1)), DEADLINE, 'the last ones');
+  for (const user of users) assert.deepEqual(seen.get(user), range(0, sent), user);
 });
 
 test('a mailbox that is longer than the output is read as fast as the client reads', async (t) => {
