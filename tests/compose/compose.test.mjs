@@ -9,6 +9,8 @@ import { request } from '../system/lib/http.mjs';
 import { openSessions, testRecipes } from '../system/lib/recipes.mjs';
 import { after, before, describe, test } from '../system/lib/test.mjs';
 import { DEADLINE, until } from '../system/lib/wait.mjs';
+import { Browser, screenshot } from '../web/lib/browser.mjs';
+import { Side } from '../web/lib/side.mjs';
 import { Cluster } from './cluster.mjs';
 import { Traffic } from './traffic.mjs';
 
@@ -72,6 +74,26 @@ describe('compose.yaml', () => {
     const clients = await spread(GATEWAYS);
     await assertChat(clients);
     await endAll(clients);
+  });
+
+  test('a browser at the port has two panes, on two replicas', async (t) => {
+    const browser = await Browser.start();
+    t.after(() => browser.stop());
+    const page = await browser.page(t);
+    await page.goto(`http://127.0.0.1:${cluster.port}/`);
+    const [left, right] = [new Side(page, 'left'), new Side(page, 'right')];
+    const replicas = new Set();
+    for (const side of [left, right]) {
+      await side.is('online');
+      replicas.add(await side.part('state').innerText());
+    }
+    assert.equal(replicas.size, 2, `${[...replicas]}`);
+    await left.say('from one replica');
+    await right.hears('from one replica');
+    await right.say('to the other');
+    await left.hears('to the other');
+    assert.deepEqual(page.errors, []);
+    await screenshot(page, 'compose');
   });
 
   test('nothing runs as root, can write to its image, or is reached from outside', async () => {

@@ -8,6 +8,7 @@ import { System } from '../system/lib/system.mjs';
 import { after, before, describe, test } from '../system/lib/test.mjs';
 import { DEADLINE, until } from '../system/lib/wait.mjs';
 import { Browser, DESKTOP, PHONE, screenshot } from './lib/browser.mjs';
+import { Side } from './lib/side.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const axeSource = await readFile(axe, 'utf8');
@@ -318,37 +319,3 @@ describe('/demo', () => {
     assert.deepEqual(page.errors, ['a listener of its own']);
   });
 });
-
-// One half of the page.
-class Side {
-  constructor(page, side) {
-    this.root = page.locator(`.pane[data-side=${side}]`);
-    this.bubbles = this.root.locator('.bubble');
-  }
-
-  part(name) {
-    return this.root.locator(`[data-part=${name}]`);
-  }
-
-  async say(text) {
-    await this.part('text').fill(text);
-    await this.part('text').press('Enter');
-  }
-
-  // What this side said.
-  mine(text, status) {
-    return this.root.locator(`.mine[data-status=${status}]`, { hasText: text });
-  }
-
-  async hears(text) {
-    await this.root.locator('.theirs .content').getByText(text, { exact: true }).waitFor();
-  }
-
-  async is(state) {
-    await this.root.locator(`[data-part=state][data-state=${state}]`).waitFor();
-  }
-
-  async peerIs(state) {
-    await this.root.locator(`[data-part=peer][data-state=${state}]`).waitFor();
-  }
-}
