@@ -34,8 +34,9 @@ describe('whatever happens, no message is lost or shown twice', { concurrency: A
   after(() => console.log(lines(total).join('\n')));
 
   seeds().forEach((seed, i) => test(`scenario ${i + 1}`, async (t) => {
+    t.diagnostic(`PARLEY_SEED=${seed}`);
     const { flavour, log, found, counts } = await play(seed);
-    t.diagnostic(`PARLEY_SEED=${seed}: ${flavour}`);
+    t.diagnostic(flavour);
     lines(counts).forEach((line) => t.diagnostic(line));
     add(total, counts);
     if (found.length > 0) {
@@ -43,5 +44,6 @@ describe('whatever happens, no message is lost or shown twice', { concurrency: A
       assert.fail([`PARLEY_SEED=${seed}`, ...findings(found)].join('\n'));
     }
     assertBites(log);
+    if (flavour === 'readers') assert.ok(counts['waited for slow readers'] > 0, 'nobody was slow');
   }));
 });

@@ -376,6 +376,39 @@ test('a mailbox that is longer than the output is read as fast as the client rea
   assert.deepEqual((await contents(slow, COUNT)).map(([number]) => number), range(0, COUNT));
 });
 
+test('who stops reading until its mailbox overflows is told a gap, in its place', async (t) => {
+  const system = await System.start({
+    flags: ['--mailbox-max', 50, '--max-message', '4KiB', '--output-max', '16KiB'],
+  });
+  t.after(() => system.stop());
+  const [gateway] = system.gateways;
+  const [sender, client] = await Promise.all([connectUser(gateway, uniqueUser()),
+    connectUser(gateway, uniqueUser('bob'))]);
+  client.socket.pause();
+  const padding = 'x'.repeat(2000);
+  const sent = [];
+  for (let number = 0; number < 500; number++) {
+    sent.push(...await sendAll(sender, client.welcome.user, [[number, padding]]));
+  }
+  client.socket.resume();
+  await client.next(({ content }) => content?.[0] === 499);
+  const frames = client.received.slice(1).map(({ value }) => value);
+  const gaps = frames.filter(isGap);
+  assert.ok(gaps.length > 0);
+  for (const gap of gaps) assert.deepEqual([gap.reset, gap.epoch], [false, client.welcome.epoch]);
+  let before = -1;
+  let isGapTold = false;
+  for (const frame of frames) {
+    if (isGap(frame)) isGapTold = true;
+    else {
+      assert.equal(frame.id, sent[frame.content[0]].id);
+      assert.ok(frame.content[0] === before + 1 || (isGapTold && frame.content[0] > before),
+        `${frame.content[0]} behind ${before}`);
+      [before, isGapTold] = [frame.content[0], false];
+    }
+  }
+});
+
 test('who has no room for the answers to its first frames leaves nothing behind', async (t) => {
   const flags = ['--max-message', '1KiB', '--output-max', '2KiB', '--max-sessions-per-user', 0];
   const system = await System.start({ flags });

@@ -16,7 +16,9 @@ export async function play(seed) {
     ];
     const count = (...kinds) => found.filter(({ kind }) => kinds.includes(kind)).length;
     const counts = {
-      ...tally(world.log), lost: count('lost', 'gap not told'), 'shown twice': count('shown twice', 'doubled'),
+      ...tally(world.log),
+      'waited for slow readers': [...world.slow.values()].reduce((sum, count) => sum + count, 0),
+      lost: count('lost', 'gap not told'), 'shown twice': count('shown twice', 'doubled'),
     };
     return { flavour: scenario.flavour, log: world.log, found, counts };
   } finally {

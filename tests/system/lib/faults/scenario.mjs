@@ -26,7 +26,7 @@ const FLAVOURS = {
   gateways: { kill: 0.6, drain: 0.5, pause: 0.5, longPause: 0.15 },
   redis: { redisCut: 0.5, redisKill: 0.5, redisStop: 0.4, redisPause: 0.6, redisLongPause: 0.15 },
   network: { cut: 0.8, swallow: 0.3, swallowHalf: 0.5 },
-  readers: { burst: 2, vanish: 3, deafen: 3, kill: 0.1, cut: 0.2 },
+  readers: { burst: 4, vanish: 2, deafen: 6, kill: 0.1, cut: 0.2 },
   losses: { redisEmpty: 0.4, redisFlush: 0.5, redisKill: 0.4, redisFill: 0.5 },
   everything: {
     kill: 0.2, drain: 0.1, pause: 0.2, redisCut: 0.2, redisKill: 0.2, redisPause: 0.2, redisFill: 0.2,
@@ -36,9 +36,10 @@ const FLAVOURS = {
 export const FLAVOUR_COUNT = Object.keys(FLAVOURS).length;
 
 // What the gateways and Redis are started with.
-const SETTINGS = { mailboxMax: 1000, appendfsync: 'always' };
+const SETTINGS = { mailboxMax: 1000, appendfsync: 'always', bytes: [0, 60] };
 const DIFFERENT = {
-  readers: { mailboxMax: 30 }, // overflows
+  // Mailboxes overflow, and what a gateway writes ahead of pongs (session/window.h) fills up.
+  readers: { mailboxMax: 30, bytes: [1000, 3500] },
   losses: { appendfsync: 'everysec' }, // of which a killed Redis may lose a second
 };
 
@@ -47,8 +48,8 @@ const DIFFERENT = {
 // different flavours.
 export function generate(seed) {
   const flavour = Object.keys(FLAVOURS)[seed % FLAVOUR_COUNT];
-  const writer = new Writer(new Random(seed), FLAVOURS[flavour]);
-  const settings = { ...SETTINGS, ...DIFFERENT[flavour] };
+  const { bytes, ...settings } = { ...SETTINGS, ...DIFFERENT[flavour] };
+  const writer = new Writer(new Random(seed), FLAVOURS[flavour], bytes);
   return { seed, flavour, settings, clients: CLIENTS, actions: writer.write() };
 }
 
@@ -61,9 +62,10 @@ const CLIENTS = [
 const USERS = [...new Set(CLIENTS.flatMap(({ users }) => users)), 'nobody'];
 
 class Writer {
-  constructor(random, troubles) {
+  constructor(random, troubles, bytes) {
     this.random = random;
     this.troubles = troubles;
+    this.bytes = bytes; // of an ordinary content
     this.at = 0;
     this.actions = [];
     this.planned = []; // { at, act, gateway }, to come
@@ -130,7 +132,8 @@ class Writer {
       receiver,
       sender: this.random.next(), // of the two of a pair
       message: `m${++this.sent}`,
-      bytes: this.random.chance(0.05) ? this.random.between(500, 1500) : this.random.between(0, 60),
+      bytes: this.random.chance(0.05) ? this.random.between(500, 1500)
+        : this.random.between(...this.bytes),
       ref: this.random.chance(0.85),
       again: this.random.chance(0.7),
     });
@@ -170,7 +173,7 @@ class Writer {
     if (!client) return;
     this.clients.set(client, 'deaf');
     this.#does('deafen', { client });
-    this.#plan(this.random.between(200, 3000), () => {
+    this.#plan(this.random.between(200, 5000), () => {
       this.clients.set(client, 'here');
       this.#does('hear', { client });
     });

@@ -43,6 +43,7 @@ export class World {
     this.members = new Set(); // all that run
     this.queues = new Map(); // what is under way with a gateway, or Redis: one thing after the other
     this.contents = new Map(); // JSON -> the message's name
+    this.slow = new Map(); // member -> how often a session had no room
     this.faults = new Set(); // numbers of those whose cause is there
     this.mended = new Set(); // of those whose cause is gone, until all is well again
     this.ended = false;
@@ -108,7 +109,13 @@ export class World {
     for (const member of this.members) {
       let wrong;
       await until(async () => {
-        wrong = imbalances(await member.metrics());
+        try {
+          const metrics = await member.metrics();
+          wrong = imbalances(metrics);
+          this.slow.set(member, metrics.parley_sessions_slow_total);
+        } catch (error) { // it is not there any more
+          wrong = [`no metrics: ${error.message}`];
+        }
         return wrong.length === 0;
       }, DEADLINE, 'the sums').catch(() => {});
       found.push(...wrong.map((text) => `${member.name}: ${text}`));
