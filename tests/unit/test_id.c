@@ -103,18 +103,23 @@ static uint64_t random_number(void)
     return NEAR[random_below(sizeof(NEAR) / sizeof(*NEAR))] + random_below(2);
 }
 
-/* As the scripts compare them: digits, and more of them are more. */
-static int compare_digits(const char *left, const char *right)
+/* As the scripts compare them: of two numbers the one with more digits is more. */
+static int compare_digits(const char *one, size_t one_len, const char *two, size_t two_len)
 {
-    size_t left_len = strcspn(left, "-");
-    size_t right_len = strcspn(right, "-");
+    if (one_len != two_len)
+        return one_len < two_len ? -1 : 1;
+    return memcmp(one, two, one_len);
+}
 
-    if (left_len != right_len)
-        return left_len < right_len ? -1 : 1;
-    int first = strncmp(left, right, left_len);
-    if (first != 0 || left[left_len] == '\0')
+static int compare_texts(const char *one, const char *two)
+{
+    size_t one_ms = strcspn(one, "-");
+    size_t two_ms = strcspn(two, "-");
+    int first = compare_digits(one, one_ms, two, two_ms);
+
+    if (first != 0)
         return first;
-    return compare_digits(left + left_len + 1, right + right_len + 1);
+    return compare_digits(one + one_ms, strlen(one + one_ms), two + two_ms, strlen(two + two_ms));
 }
 
 static int sign(int value)
@@ -126,17 +131,17 @@ START_TEST(order_of_any_two_is_that_of_their_digits)
 {
     seed_random();
     for (int round = 0; round < 100000; round++) {
-        struct message_id left = {random_number(), random_number()};
-        struct message_id right = {random_number(), random_number()};
-        char left_text[MESSAGE_ID_TEXT_MAX];
-        char right_text[MESSAGE_ID_TEXT_MAX];
+        struct message_id one = {random_number(), random_number()};
+        struct message_id two = {random_number(), random_number()};
+        char one_text[MESSAGE_ID_TEXT_MAX];
+        char two_text[MESSAGE_ID_TEXT_MAX];
 
-        (void)message_id_format(left, left_text);
-        (void)message_id_format(right, right_text);
-        ck_assert_msg(
-            sign(message_id_compare(left, right)) == sign(compare_digits(left_text, right_text)) &&
-                sign(message_id_compare(right, left)) == -sign(message_id_compare(left, right)),
-            "%s and %s", left_text, right_text);
+        (void)message_id_format(one, one_text);
+        (void)message_id_format(two, two_text);
+        int expected = sign(compare_texts(one_text, two_text));
+        ck_assert_msg(sign(message_id_compare(one, two)) == expected &&
+                          sign(message_id_compare(two, one)) == -expected,
+                      "%s and %s", one_text, two_text);
     }
 }
 END_TEST
