@@ -107,12 +107,22 @@ static void broker_up(void *arg)
     watches_up(gateway->watches);
 }
 
+static void log_not_ready(const struct gateway *gateway)
+{
+    struct builder reason;
+
+    builder_init(&reason, SIZE_MAX);
+    broker_append_trouble(gateway->broker, &reason);
+    log_warn("not_ready", LOG_TEXT("reason", builder_text(&reason)));
+    builder_clear(&reason);
+}
+
 static void broker_down(void *arg)
 {
     struct gateway *gateway = arg;
 
     if (!gateway->stopping)
-        log_warn("not_ready");
+        log_not_ready(gateway);
     attach_broker_lost(gateway->attach);
     queries_down(gateway->queries);
     watches_down(gateway->watches);

@@ -94,8 +94,18 @@ static struct event_base *base_new(void)
     return base;
 }
 
+/* What libevent says by itself, such as that no name server answers: whoever asked is told too. */
+static void log_library_line(int severity, const char *line)
+{
+    if (severity == EVENT_LOG_ERR)
+        log_error("libevent", LOG_STRING("line", line));
+    else
+        log_debug("libevent", LOG_STRING("line", line));
+}
+
 struct loop *loop_new(void)
 {
+    event_set_log_callback(log_library_line);
     struct event_base *base = base_new();
     if (base == NULL)
         return NULL;
