@@ -1,37 +1,14 @@
 // The broker proves itself: leases, beats and the schema, seen from outside. What a session must
 // never notice is in every test: it stays open, and talks again.
 import assert from 'node:assert/strict';
-import { connectUser, refusal, uniqueUser } from './lib/client.mjs';
+import { connectUser, connectUsers, refusal, uniqueUser } from './lib/client.mjs';
 import { Gateway } from './lib/gateway.mjs';
-import { Proxy } from './lib/proxy.mjs';
+import { BACKOFF_MS, assertAnswered, assertNotReady, healed, readyz } from './lib/outage.mjs';
+import { BEAT_MS, LEASE_MS, SPARE_MS, incarnation } from './lib/presence.mjs';
 import { Redis } from './lib/redis.mjs';
+import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
-import { DEADLINE, SLOWNESS, until } from './lib/wait.mjs';
-
-const BEAT_MS = 3000;
-const LEASE_MS = 10_000;
-const BACKOFF_MS = 2000; // the longest
-const SPARE_MS = 4000; // for a busy machine
-
-async function readyz(gateway) {
-  const answer = await fetch(`${gateway.http}/readyz`);
-  return { status: answer.status, text: await answer.text() };
-}
-
-// Resolves when it is ready again after it was not, which is to take no more than `limit` ms from
-// `since`.
-async function healed(t, gateway, { from, since, limit }) {
-  const down = await gateway.waitForLog('not_ready', {}, { from, deadline: 2 * DEADLINE });
-  await gateway.waitForLog('ready', {}, { from: gateway.log.indexOf(down), deadline: 2 * DEADLINE });
-  const took = Math.round(performance.now() - since);
-  t.diagnostic(`healed after ${took} ms`);
-  assert.ok(took <= (limit + SPARE_MS) * SLOWNESS, `took ${took} ms, not ${limit}`);
-  assert.equal((await readyz(gateway)).status, 200);
-}
-
-async function missed(gateway, reason) {
-  return gateway.metric('parley_redis_beats_missed_total', `{reason="${reason}"}`);
-}
+import { DEADLINE, until } from './lib/wait.mjs';
 
 async function assertTalkToOneself(client) {
   const content = uniqueUser('hello');
@@ -45,138 +22,77 @@ async function gateways(redis) {
   return (await redis.cli('ZRANGE', 'parley:gateways', 0, -1)).split('\n').filter(Boolean);
 }
 
-function incarnation(gateway) {
-  return gateway.log.findLast(({ event }) => event === 'lease_claimed')?.incarnation;
-}
+test('Redis is demoted to a replica, and a master again', async (t) => {
+  const { redis, gateways: [gateway] } = await startOne(t);
+  const alice = await connectUser(gateway, 'alice');
+  const [from, was] = [gateway.log.length, incarnation(gateway)];
+  let since = performance.now();
+  await redis.cli('REPLICAOF', '127.0.0.1', 1);
+  await gateway.waitForLog('not_ready', {}, { from });
+  const took = Math.round(performance.now() - since);
+  t.diagnostic(`noticed after ${took} ms`);
+  assert.ok(took <= BEAT_MS + SPARE_MS);
+  await gateway.waitForLog('beat_missed', { reason: 'read_only' }, { from });
+  await assertNotReady(gateway, alice);
+  await assertAnswered(alice, 'unavailable');
 
-describe('a connection that leads nowhere', () => {
-  let redis;
-  let other; // a Redis that is none of ours
-  let proxy;
-  let gateway;
-  let alice;
-  before(async () => {
-    redis = await Redis.start();
-    other = await Redis.start();
-    proxy = await Proxy.start(redis.port);
-    gateway = await Gateway.start({ redis: proxy, flags: ['--id', 'g'] });
-    alice = await connectUser(gateway, 'alice');
-  });
-  after(async () => {
-    await gateway?.stop();
-    await proxy?.stop();
-    await redis?.stop();
-    await other?.stop();
-  });
-
-  test('pushes are swallowed: the subscriptions are made anew', async (t) => {
-    const [from, since, made] = [gateway.log.length, performance.now(), { ...proxy.made }];
-    const unheard = await missed(gateway, 'unheard');
-    proxy.swallow({ kind: 'subscription', direction: 'toGateway' });
-    // The next beat, and one interval for hearing it.
-    await healed(t, gateway, { from, since, limit: 2 * BEAT_MS });
-    assert.equal(await missed(gateway, 'unheard'), unheard + 1);
-    assert.deepEqual(proxy.made, { command: made.command, subscription: made.subscription + 1 });
-    assert.equal(await redis.subscribers('parley:user:{alice}'), 1);
-    await assertTalkToOneself(alice);
-  });
-
-  test('the subscriptions lead to another Redis: made anew until they do not', async (t) => {
-    const from = gateway.log.length;
-    const none = await missed(gateway, 'no_subscriber');
-    proxy.route('subscription', other.port);
-    proxy.cut({ kind: 'subscription' });
-    await gateway.waitForLog('beat_missed', { reason: 'no_subscriber' }, { from });
-    await until(async () => await missed(gateway, 'no_subscriber') > none + 1, DEADLINE,
-      'the next try');
-    const { status, text } = await readyz(gateway);
-    assert.equal(status, 503);
-    assert.match(text, /beat|channels/);
-    assert.equal((await refusal(gateway, { user: 'bob' })).status, 503);
-
-    const since = performance.now();
-    proxy.route('subscription', redis.port);
-    await healed(t, gateway, { from, since, limit: BACKOFF_MS })
-    await assertTalkToOneself(alice);
-  });
-
-  for (const [what, direction, outcome] of [
-    ['answers to commands are swallowed', 'toGateway', /^unknown$/],
-    ['commands are swallowed', 'toRedis', /^unknown$/],
-  ]) {
-    test(`${what}: both connections are made anew`, async (t) => {
-      const [from, since, made] = [gateway.log.length, performance.now(), { ...proxy.made }];
-      proxy.swallow({ kind: 'command', direction });
-      alice.send({ receiverID: 'nobody', content: 1, ref: what });
-      assert.match((await alice.next(({ ref }) => ref === what, 3000 * SLOWNESS)).code, outcome);
-      await healed(t, gateway, { from, since, limit: 3 * BEAT_MS });
-      assert.ok(await missed(gateway, 'unanswered') > 0);
-      assert.deepEqual(proxy.made,
-        { command: made.command + 1, subscription: made.subscription + 1 });
-      await assertTalkToOneself(alice);
-    });
-  }
-
-  test('both directions of everything are swallowed', async (t) => {
-    const [from, since] = [gateway.log.length, performance.now()];
-    proxy.swallow();
-    await healed(t, gateway, { from, since, limit: 3 * BEAT_MS });
-    await assertTalkToOneself(alice);
-  });
-
-  test('CLIENT KILL TYPE pubsub', async (t) => {
-    const [from, since] = [gateway.log.length, performance.now()];
-    await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await healed(t, gateway, { from, since, limit: 0 });
-    await assertTalkToOneself(alice);
-  });
-
-  test('Redis is demoted to a replica, and a master again', async (t) => {
-    const [from, was] = [gateway.log.length, incarnation(gateway)];
-    let since = performance.now();
-    await redis.cli('REPLICAOF', '127.0.0.1', 1);
-    await gateway.waitForLog('not_ready', {}, { from });
-    t.diagnostic(`noticed after ${Math.round(performance.now() - since)} ms`);
-    assert.ok(performance.now() - since <= (BEAT_MS + SPARE_MS) * SLOWNESS);
-    assert.equal((await readyz(gateway)).status, 503);
-    await gateway.waitForLog('beat_missed', { reason: 'read_only' }, { from });
-    assert.match((await refusal(gateway, { user: 'bob' })).body.message, /Redis/);
-    alice.send({ receiverID: 'bob', content: 1, ref: 'ro' });
-    assert.equal((await alice.next(({ ref }) => ref === 'ro')).code, 'unavailable');
-
-    since = performance.now();
-    await redis.cli('REPLICAOF', 'NO', 'ONE');
-    await healed(t, gateway, { from, since, limit: BACKOFF_MS });
-    await assertTalkToOneself(alice);
-    assert.notEqual(incarnation(gateway), was); // its connection for commands was another
-    await until(async () => (await gateways(redis)).join() === incarnation(gateway), DEADLINE,
-      'the former incarnation to be cleaned up after');
-  });
-
-  test('Redis is slow for less than two beats: unknown for senders, and no outage', async () => {
-    const from = gateway.log.length;
-    const late = await lateBeats();
-    redis.pause();
-    try {
-      // Each answer takes 2 s: a beat was published in the first 3 s of these 4.
-      for (const ref of ['slow', 'slower']) {
-        alice.send({ receiverID: 'bob', content: 1, ref });
-        assert.equal((await alice.next((frame) => frame.ref === ref)).code, 'unknown');
-      }
-      assert.equal((await readyz(gateway)).status, 200);
-    } finally {
-      redis.resume();
-    }
-    await until(async () => await lateBeats() > late, DEADLINE, 'the lag of the late beat');
-    await assertTalkToOneself(alice);
-    assert.deepEqual(gateway.log.slice(from).filter(({ event }) => /ready|redis_/.test(event)), []);
-  });
-
-  async function lateBeats() {
-    const name = 'parley_redis_beat_seconds';
-    return await gateway.metric(`${name}_count`) - await gateway.metric(`${name}_bucket`, '{le="0.5"}');
-  }
+  since = performance.now();
+  await redis.cli('REPLICAOF', 'NO', 'ONE');
+  await healed(t, 'replica and master again', gateway, { from, since, limit: BACKOFF_MS });
+  await assertTalkToOneself(alice);
+  assert.notEqual(incarnation(gateway), was); // its connection for commands was another
+  await until(async () => (await gateways(redis)).join() === incarnation(gateway), DEADLINE,
+    'the former incarnation to be cleaned up after');
 });
+
+test('Redis is slow for less than two beats: unknown for senders, and no outage', async (t) => {
+  const { redis, gateways: [gateway] } = await startOne(t);
+  const alice = await connectUser(gateway, 'alice');
+  const name = 'parley_redis_beat_seconds';
+  const lateBeats = async () => await gateway.metric(`${name}_count`)
+    - await gateway.metric(`${name}_bucket`, '{le="0.5"}');
+  const from = gateway.log.length;
+  const late = await lateBeats();
+  redis.pause();
+  try {
+    // Each answer takes 2 s: a beat was published in the first 3 s of these 4.
+    for (let i = 0; i < 2; i++) await assertAnswered(alice, 'unknown');
+    assert.equal((await readyz(gateway)).status, 200);
+  } finally {
+    redis.resume();
+  }
+  await until(async () => await lateBeats() > late, DEADLINE, 'the lag of the late beat');
+  await assertTalkToOneself(alice);
+  assert.deepEqual(gateway.log.slice(from).filter(({ event }) => /ready|redis_/.test(event)), []);
+});
+
+test('what an idle gateway asks of Redis does not grow with its sessions', async (t) => {
+  const { redis, gateways: [gateway] } = await startOne(t, ['--ping', '0']);
+  const beats = () => gateway.metric('parley_redis_beat_seconds_count');
+  const processed = async () => Number((await redis.command('INFO', 'stats'))
+    .match(/total_commands_processed:(\d+)/)[1]);
+  // Between one beat and the next but one.
+  const commands = async () => {
+    const first = await beats() + 1;
+    await until(async () => await beats() === first, DEADLINE, 'a beat');
+    const before = await processed();
+    await until(async () => await beats() === first + 2, DEADLINE, 'two more');
+    return await processed() - before;
+  };
+  await connectUser(gateway, 'alice');
+  const few = await commands();
+  for (let i = 0; i < 3; i++) await connectUsers(gateway, 100, 'user');
+  await gateway.subscribed();
+  const many = await commands();
+  t.diagnostic(`${few} commands with one session, ${many} with 301`);
+  assert.ok(few > 0 && many < few + 100);
+});
+
+async function startOne(t, flags) {
+  const system = await System.start({ flags });
+  t.after(() => system.stop());
+  return system;
+}
 
 describe('the lease', () => {
   let redis;
@@ -224,7 +140,7 @@ describe('the lease', () => {
     const since = performance.now();
     await redis.cli('DEL', 'parley:gateways');
     await gateway.waitForLog('lease_gone', { incarnation: was }, { from });
-    await healed(t, gateway, { from, since, limit: BEAT_MS });
+    await healed(t, 'lease deleted', gateway, { from, since, limit: BEAT_MS });
 
     assert.notEqual(incarnation(gateway), was);
     assert.deepEqual(await gateways(redis), [incarnation(gateway)]);
@@ -250,7 +166,7 @@ describe('the lease', () => {
     }, 2 * DEADLINE, 'the lease to expire');
     const since = performance.now();
     gateway.process.signal('SIGCONT');
-    await healed(t, gateway, { from, since, limit: 0 });
+    await healed(t, 'gateway stood still for a lease', gateway, { from, since, limit: 0 });
     // Its users were offline, for whoever asked: only under another name they come back.
     assert.notEqual(incarnation(gateway), was);
     await assertTalkToOneself(alice);
@@ -321,7 +237,7 @@ describe('the schema', () => {
     assert.equal((await alice.next()).code, 'unavailable');
     const since = performance.now();
     await redis.cli('SET', 'parley:schema', '1 durable');
-    await healed(t, gateway, { from, since, limit: BACKOFF_MS });
+    await healed(t, 'schema mended', gateway, { from, since, limit: BACKOFF_MS });
     await assertTalkToOneself(alice);
   });
 });

@@ -145,6 +145,9 @@ describe('draining', () => {
     await terminate(gateway);
     assert.equal((await alice.next()).code, 'unknown');
     assert.equal(await alice.closeCode(), 1001);
+    // The last session is gone, and the gateway waits for Redis: it still says how it is.
+    assert.equal((await request(gateway.port, '/healthz')).status, 200);
+    assert.match((await request(gateway.port, '/readyz')).json.message, /^draining/);
     await assertEnds(gateway);
   });
 

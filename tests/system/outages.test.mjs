@@ -1,13 +1,23 @@
 // Outages of Redis by name: what clients see meanwhile, and that everything returns by itself. The
 // time each took to heal is a diagnostic.
 import assert from 'node:assert/strict';
-import { connectUser, refusal, uniqueUser } from './lib/client.mjs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assertReaches, connectUser, connectUsers } from './lib/client.mjs';
+import { NXDOMAIN, NameServer, SERVFAIL } from './lib/dns.mjs';
 import { Gateway } from './lib/gateway.mjs';
+import {
+  BACKOFF_MS, assertAnswered, assertComplete, assertNotReady, healed, readyz,
+  tellHealed,
+} from './lib/outage.mjs';
 import { System } from './lib/system.mjs';
 import { test } from './lib/test.mjs';
-import { DEADLINE, SLOWNESS, until } from './lib/wait.mjs';
+import { DEADLINE, until } from './lib/wait.mjs';
 
-const ANSWER_MS = 2000 + 1000 * SLOWNESS; // a sender is told within two seconds
+const LOOKUP_MS = 6000; // one that is not answered
+const LOADING_MS = 2000; // what Redis does between two looks at its sockets, and a pause
 
 async function start(t, options) {
   const system = await System.start(options);
@@ -15,64 +25,45 @@ async function start(t, options) {
   return { redis: system.redis, gateway: system.gateways[0] };
 }
 
-async function status(gateway, path) {
-  const answer = await fetch(gateway.http + path);
-  await answer.text();
-  return answer.status;
-}
+test('stopped, and started again empty', async (t) => {
+  const { redis, gateway } = await start(t);
+  const clients = await connectUsers(gateway, 100, 'user');
+  const from = gateway.log.length;
+  await redis.kill();
+  await gateway.waitForLog('not_ready', {}, { from });
+  await assertNotReady(gateway, clients[0], /not connected/);
+  await assertAnswered(clients[0], 'unavailable');
+  // Not before the attempts have got rare: the next one is at most a pause away.
+  await delay(BACKOFF_MS);
+  const since = performance.now();
+  await redis.restart();
+  await healed(t, 'Redis stopped', gateway, { from, since, limit: BACKOFF_MS });
+  await assertComplete(redis, gateway, clients);
+});
 
-// Some at a time: the backlog of a listening socket is bounded.
-async function connectMany(gateway, count) {
-  const sessions = [];
-  while (sessions.length < count) {
-    const some = Array.from({ length: Math.min(100, count - sessions.length) },
-      () => connectUser(gateway, uniqueUser('many')));
-    sessions.push(...await Promise.all(some));
+test('stands still for longer than the time-outs: unknown, then unavailable', async (t) => {
+  const { redis, gateway } = await start(t);
+  const [alice, bob] = [await connectUser(gateway, 'alice'), await connectUser(gateway, 'bob')];
+  const from = gateway.log.length;
+  redis.pause();
+  try {
+    await assertAnswered(alice, 'unknown');
+    await gateway.waitForLog('not_ready', {}, { from, deadline: 2 * DEADLINE });
+    await assertNotReady(gateway, bob);
+    await assertAnswered(alice, 'unavailable');
+  } finally {
+    redis.resume();
   }
-  return sessions;
-}
-
-async function assertSends(from, to) {
-  const receiverID = to.welcome.user;
-  const ref = uniqueUser('hello');
-  from.send({ receiverID, content: 'hello', ref });
-  assert.equal((await to.next()).content, 'hello');
-  assert.equal((await from.next((frame) => frame.ref === ref)).type, 'sent');
-}
-
-async function assertUnavailable(from, receiverID) {
-  from.send({ receiverID, content: 'in vain', ref: 'in vain' });
-  const { type, code, ref } = await from.next(undefined, ANSWER_MS);
-  assert.deepEqual({ type, code, ref }, { type: 'error', code: 'unavailable', ref: 'in vain' });
-}
-
-// Each session gets a message, and none was closed.
-async function assertAllReached(sender, sessions) {
-  const content = `to all, ${sessions.length}`;
-  for (const { welcome } of sessions) sender.send({ receiverID: welcome.user, content });
-  const waiting = new Set(sessions);
-  await until(() => {
-    for (const session of waiting) {
-      assert.equal(session.close, undefined, 'the session stays');
-      if (session.received.at(-1).value.content === content) waiting.delete(session);
-    }
-    return waiting.size === 0;
-  }, DEADLINE, () => `${waiting.size} sessions to be reached`);
-}
-
-// From now until the gateway says it is ready again, after line `from` of its log.
-async function healed(t, gateway, from) {
-  const start = performance.now();
-  await gateway.waitForLog('ready', {}, { from });
-  t.diagnostic(`healed after ${Math.round(performance.now() - start)} ms`);
-  assert.equal(await status(gateway, '/readyz'), 200);
-}
+  await healed(t, 'Redis stood still', gateway, { from, limit: BACKOFF_MS });
+  await assertComplete(redis, gateway, [alice, bob]);
+  // What was unknown is stored once, if at all.
+  assert.ok(await redis.command('XLEN', 'parley:mailbox:{nobody}') <= 1);
+});
 
 test('loading: unavailable, until it has read its data', async (t) => {
   const { redis, gateway } = await start(t);
-  const alice = await connectUser(gateway, 'alice');
-  const bob = await connectUser(gateway, 'bob');
-  await assertSends(alice, bob);
+  const [alice, bob] = [await connectUser(gateway, 'alice'), await connectUser(gateway, 'bob')];
+  await assertReaches(alice, bob);
   // It takes 20 ms for each key, and looks at its sockets after each kilobyte: after each key.
   await redis.command('CONFIG', 'SET', 'rdbcompression', 'no');
   await redis.command('EVAL',
@@ -84,14 +75,14 @@ test('loading: unavailable, until it has read its data', async (t) => {
 
   await until(() => gateway.log.slice(from).some(({ reason }) => /^LOADING/.test(reason)),
     DEADLINE, () => gateway.tail());
-  assert.equal(await status(gateway, '/readyz'), 503);
-  assert.equal((await refusal(gateway, { user: 'carol' })).status, 503);
-  await assertUnavailable(alice, 'bob');
+  await assertNotReady(gateway, bob);
+  await assertAnswered(alice, 'unavailable');
 
+  const since = performance.now();
   await redis.command('CONFIG', 'SET', 'key-load-delay', 0);
-  await healed(t, gateway, from);
-  await assertSends(alice, bob);
-  assert.equal(await redis.command('XLEN', 'parley:mailbox:{bob}'), 2, 'the first one is back');
+  await healed(t, 'loading', gateway, { from, since, limit: LOADING_MS + BACKOFF_MS });
+  assert.equal(await redis.command('XLEN', 'parley:mailbox:{bob}'), 1, 'what was stored is back');
+  await assertComplete(redis, gateway, [alice, bob]);
 });
 
 test('full: sends are unavailable, everything else goes on', async (t) => {
@@ -101,42 +92,45 @@ test('full: sends are unavailable, everything else goes on', async (t) => {
   const from = gateway.log.length;
   await redis.command('CONFIG', 'SET', 'maxmemory', 1);
 
-  await assertUnavailable(alice, 'bob');
+  await assertAnswered(alice, 'unavailable');
   alice.send({ type: 'typing', receiverID: 'bob' });
   assert.equal((await bob.next()).type, 'typing');
   await redis.command('PUBLISH', 'parley:user:{bob}',
     '{"type":"message","sender":"cron","receiver":"bob","content":"by hand"}');
   assert.equal((await bob.next()).content, 'by hand');
-  assert.equal(await status(gateway, '/readyz'), 200);
+  assert.equal((await readyz(gateway)).status, 200);
   const carol = await connectUser(gateway, 'carol');
   bob.send({ type: 'read', receiverID: 'carol', id: '1-0' });
   assert.equal((await carol.next()).type, 'read');
   await gateway.waitForLog('redis_refused', {}, { from });
 
   // Also a connection that is made meanwhile.
+  let since = performance.now();
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
-  await healed(t, gateway, from);
-  await assertUnavailable(alice, 'bob');
+  await healed(t, 'commands killed while full', gateway, { from, since, limit: BACKOFF_MS });
+  await assertAnswered(alice, 'unavailable');
 
+  since = performance.now();
   await redis.command('CONFIG', 'SET', 'maxmemory', 0);
-  await assertSends(alice, bob);
-  assert.equal(await redis.command('XLEN', 'parley:mailbox:{bob}'), 1);
+  await assertReaches(alice, bob);
+  tellHealed(t, 'full', since);
+  assert.equal(await redis.command('EXISTS', 'parley:mailbox:{nobody}'), 0);
+  await assertComplete(redis, gateway, [alice, bob, carol]);
 });
 
 test('the subscriber killed: sessions stay, and all of them are reached again', async (t) => {
   const { redis, gateway } = await start(t);
-  const sender = await connectUser(gateway, 'sender');
-  const sessions = await connectMany(gateway, 100);
+  const clients = await connectUsers(gateway, 100, 'user');
   const from = gateway.log.length;
+  const since = performance.now();
   assert.equal(await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub'), 1);
-  await healed(t, gateway, from);
-  await assertAllReached(sender, sessions);
+  await healed(t, 'subscriber killed', gateway, { from, since, limit: BACKOFF_MS });
+  await assertComplete(redis, gateway, clients);
 });
 
 test("the subscriber's output buffer overrun: sessions stay, and all are reached again", async (t) => {
   const { redis, gateway } = await start(t);
-  const sender = await connectUser(gateway, 'sender');
-  const sessions = await connectMany(gateway, 100);
+  const clients = await connectUsers(gateway, 100, 'user');
   const from = gateway.log.length;
   await redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 1048576 0 0');
   const content = 'x'.repeat(60_000);
@@ -146,7 +140,7 @@ test("the subscriber's output buffer overrun: sessions stay, and all are reached
     // To one after the other, or what the kernel has buffered were too much for one session.
     for (let sent = 0, heard = 1; heard > 0; sent++) {
       assert.ok(sent < 2000, 'Redis drops a subscriber that does not read');
-      const user = sessions[sent % sessions.length].welcome.user;
+      const { user } = clients[sent % clients.length].welcome;
       publisher.send('PUBLISH', `parley:user:{${user}}`,
         JSON.stringify({ type: 'message', sender: 'cron', receiver: user, content }));
       heard = await publisher.reply();
@@ -155,8 +149,22 @@ test("the subscriber's output buffer overrun: sessions stay, and all are reached
     gateway.process.signal('SIGCONT');
     publisher.close();
   }
-  await healed(t, gateway, from);
-  await assertAllReached(sender, sessions);
+  await healed(t, 'output buffer overrun', gateway, { from, limit: BACKOFF_MS });
+  await assertComplete(redis, gateway, clients);
+});
+
+test('scripts flushed: not noticed', async (t) => {
+  const { redis, gateway } = await start(t);
+  const [alice, bob] = [await connectUser(gateway, 'alice'), await connectUser(gateway, 'bob')];
+  const from = gateway.log.length;
+  for (let i = 0; i < 2; i++) {
+    await redis.command('SCRIPT', 'FLUSH');
+    await assertReaches(alice, bob);
+    await redis.command('SCRIPT', 'FLUSH');
+    await (await connectUser(gateway, 'carol')).end();
+  }
+  await assertComplete(redis, gateway, [alice, bob]);
+  assert.deepEqual(gateway.log.slice(from).filter(({ level }) => level !== 'info'), []);
 });
 
 test('the name is not found: not ready, and the log says why', async (t) => {
@@ -166,31 +174,39 @@ test('the name is not found: not ready, and the log says why', async (t) => {
     { address: 'redis.invalid:6379', connection: 'command' });
   assert.notEqual(reason, '');
   t.diagnostic(`reason: ${reason}`);
-  assert.equal(await status(gateway, '/readyz'), 503);
-  assert.equal(await status(gateway, '/healthz'), 200);
-  assert.equal(await status(gateway, '/'), 200);
-  assert.equal((await refusal(gateway, { user: 'alice' })).status, 503);
+  await assertNotReady(gateway);
   assert.ok(gateway.process.running);
 });
 
-test('2000 sessions and a restarted Redis: one return, and it is complete', async (t) => {
-  const COUNT = 2000;
-  const { redis, gateway } = await start(t);
-  const sender = await connectUser(gateway, 'sender');
-  const sessions = await connectMany(gateway, COUNT);
-  const from = gateway.log.length;
-  await redis.restart();
-  await healed(t, gateway, from);
-  const channels = await redis.command('PUBSUB', 'CHANNELS', 'parley:user:*');
-  assert.equal(channels.length, COUNT + 1);
-  await assertAllReached(sender, sessions);
+for (const [what, failure, reason] of [
+  ['says that it failed', { failure: SERVFAIL }, /failure in name resolution/],
+  ['does not know the name', { failure: NXDOMAIN }, /not known/],
+  ['does not answer', { silent: true }, /timed out|failure in name resolution/],
+]) {
+  test(`the name server ${what} when Redis has moved: refused until it answers`, async (t) => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'parley-dns-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const server = await NameServer.start(folder);
+    t.after(() => server.stop());
+    const { redis } = await start(t, { gateways: 0 });
+    const gateway = await Gateway.start({ redis: `redis.test:${redis.port}`, env: server.env });
+    t.after(() => gateway.stop());
+    const [alice, bob] = [await connectUser(gateway, 'alice'), await connectUser(gateway, 'bob')];
+    const from = gateway.log.length;
+    Object.assign(server, failure);
+    await assertReaches(alice, bob); // connections that are there need no name
+    await redis.restart();
+    const failed = () => gateway.log.slice(from).find((line) => line.event === 'redis_unreachable'
+      && line.connection === 'command' && reason.test(line.reason));
+    await until(failed, 2 * DEADLINE, () => gateway.tail());
+    await assertNotReady(gateway, bob);
+    await assertAnswered(alice, 'unavailable');
+    assert.doesNotMatch(gateway.process.stderr, /^(?!ts=)./m, 'every line is of the log');
 
-  const events = gateway.log.slice(from);
-  const count = (event, connection) => events.filter((line) => line.event === event
-    && line.connection === connection).length;
-  assert.equal(count('redis_connected', 'command'), 1);
-  assert.equal(count('redis_connected', 'subscription'), 1);
-  assert.equal(count('not_ready'), 1);
-  assert.equal(count('ready'), 1);
-  assert.equal(await gateway.metric('parley_sessions', '{kind="native"}'), COUNT + 1);
-});
+    const since = performance.now();
+    Object.assign(server, { failure: 0, silent: false });
+    const limit = BACKOFF_MS + (failure.silent ? LOOKUP_MS : 0);
+    await healed(t, `the name server ${what}`, gateway, { from, since, limit });
+    await assertComplete(redis, gateway, [alice, bob]);
+  });
+}

@@ -33,7 +33,7 @@ test('SIGKILL: everyone knows within 15 s, and nobody else flickers', async (t) 
   await dead.kill();
   await Promise.all(watchers.map((watcher) => watcher.until(false, doomed)));
   const took = lastTold(watchers, doomed, false, since);
-  t.diagnostic(`offline after ${took} ms at the latest`);
+  t.diagnostic(`healed gateway killed: ${took} ms`);
   assert.ok(took <= DEATH_DEADLINE);
   for (const asker of askers) await untilAnswered(asker, doomed, false, SPARE_MS);
   await untilGone(redis, name);
@@ -58,7 +58,7 @@ test('SIGKILL of the only gateway: the next one tells who does not come back', a
   const next = await system.addGateway(['--id', 'g1']);
   const watcher = await Watcher.open(next, doomed);
   await watcher.until(false, doomed);
-  t.diagnostic(`offline after ${lastTold([watcher], doomed, false, since)} ms`);
+  t.diagnostic(`healed the only gateway killed: ${lastTold([watcher], doomed, false, since)} ms`);
   await untilGone(system.redis, incarnation(first));
   await assertGone(system.redis, incarnation(first), doomed);
 });
@@ -79,7 +79,7 @@ test('a fixed --id, restarted at once: who came back never flickers, who did not
 
   await Promise.all(watchers.map((watcher) => watcher.until(false, doomed)));
   const took = lastTold(watchers, doomed, false, since);
-  t.diagnostic(`offline after ${took} ms at the latest`);
+  t.diagnostic(`healed gateway killed and started: ${took} ms`);
   assert.ok(took <= DEATH_DEADLINE);
   await untilGone(redis, incarnation(first));
   await assertGone(redis, incarnation(first), [...back, ...doomed]);

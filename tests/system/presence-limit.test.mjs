@@ -1,6 +1,6 @@
 // Sixteen sessions per user, on all gateways together: of those that are alive.
 import assert from 'node:assert/strict';
-import { connect, connectUser, uniqueUser } from './lib/client.mjs';
+import { connect, connectPair, connectUser, uniqueUser } from './lib/client.mjs';
 import { DEATH_DEADLINE, fieldsOf, SPARE_MS } from './lib/presence.mjs';
 import { System } from './lib/system.mjs';
 import { test } from './lib/test.mjs';
@@ -53,6 +53,22 @@ test('eight and eight: the 17th is closed with 4409 on either, until one leaves'
   assert.equal((await fieldsOf(redis, user)).length, LIMIT);
 });
 
+test('a session of two users counts for both', async (t) => {
+  const { redis, gateways: [one, two] } = await start(t);
+  const [full, other] = [uniqueUser('full'), uniqueUser('other')];
+  await connectSessions(one, full, LIMIT - 1);
+  const pair = await connectPair(two, full, other);
+  await until(async () => (await fieldsOf(redis, full)).length === LIMIT, DEADLINE, 'the pair session');
+  await assertRefused(one, full);
+  const late = await connect(one, { userA: other, userB: full });
+  assert.equal(await late.closeCode(), CLOSE_TOO_MANY_SESSIONS);
+  await until(async () => (await fieldsOf(redis, other)).length === 1, DEADLINE, 'what was refused to go');
+  await pair.end();
+  await until(async () => (await fieldsOf(redis, full)).length < LIMIT, DEADLINE, 'one to leave');
+  assert.deepEqual(await fieldsOf(redis, other), []);
+  await connectUser(one, full);
+});
+
 test('many at once on both gateways: sixteen get in', async (t) => {
   const { redis, gateways } = await start(t);
   const user = uniqueUser('many');
@@ -72,7 +88,8 @@ test('those of a killed gateway count as long as its lease, and no longer', asyn
   await connectSessions(dead, user, LIMIT);
   await dead.kill();
   await assertRefused(one, user);
-  t.diagnostic(`admitted after ${await untilAdmitted(one, user, DEATH_DEADLINE)} ms`);
+  const took = await untilAdmitted(one, user, DEATH_DEADLINE);
+  t.diagnostic(`healed place in the limit: ${took} ms`);
 });
 
 test('those that do not answer a ping do not count when their pong is overdue', async (t) => {

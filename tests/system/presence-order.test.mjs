@@ -1,6 +1,6 @@
 // What watchers are told is in order, and every change is told once.
 import assert from 'node:assert/strict';
-import { connectUser, connectUsers, uniqueUser } from './lib/client.mjs';
+import { connectPair, connectUser, connectUsers, uniqueUser } from './lib/client.mjs';
 import { ask, assertRegistered, fieldsOf, openWatchers, untilAnswered } from './lib/presence.mjs';
 import { System } from './lib/system.mjs';
 import { after, before, describe, test } from './lib/test.mjs';
@@ -65,5 +65,18 @@ describe('a user who comes and goes on two gateways', () => {
       watcher.assertTold([user], [true, false]);
       assert.equal(watcher.frames.get(user)[0].since, since);
     }
+  });
+
+  test('a session of two users makes both online, and offline, for everybody', async () => {
+    const [a, b] = [uniqueUser('a'), uniqueUser('b')];
+    const watchers = await openWatchers(system.gateways, [a, b], { initial: false });
+    const [asker] = await connectUsers(two, 1, 'asker');
+    const pair = await connectPair(one, a, b);
+    await Promise.all(watchers.map((watcher) => watcher.until(true)));
+    await untilAnswered(asker, [a, b], true);
+    pair.socket.terminate();
+    await Promise.all(watchers.map((watcher) => watcher.until(false)));
+    await untilAnswered(asker, [a, b], false);
+    for (const watcher of watchers) watcher.assertTold([a, b], [true, false]);
   });
 });

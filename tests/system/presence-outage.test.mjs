@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertReaches, connectUser, connectUsers, uniqueUser } from './lib/client.mjs';
+import { tellHealed } from './lib/outage.mjs';
 import {
   assertGone, assertRegistered, BEAT_MS, fieldsOfAll, incarnation, LEASE_MS, leases, names, openWatchers,
   SPARE_MS, untilAnswered, untilGone, untilSettled, Watcher,
@@ -81,7 +82,7 @@ test('Redis restarted empty: all are registered again, and who left meanwhile is
   await untilSettled(redis, gateways);
   await Promise.all(watchers.map((watcher) => watcher.until(false, names(left))));
   await assertWhole(world);
-  t.diagnostic(`whole after ${Math.round(performance.now() - since)} ms`);
+  tellHealed(t, 'Redis restarted empty, presence', since);
   for (const watcher of watchers) {
     watcher.assertAlternates();
     watcher.assertTold(names(left), [false]);
@@ -119,7 +120,7 @@ test('Redis stands still for longer than the lease: nobody is given up', async (
   const since = performance.now();
   await waitForAll(gateways, 'ready', marks);
   await untilSettled(redis, gateways);
-  t.diagnostic(`settled after ${Math.round(performance.now() - since)} ms`);
+  tellHealed(t, 'Redis stood still for a lease, presence', since);
   await assertWhole(world);
   for (const watcher of watchers) watcher.assertTold(users.flat(), []);
 });
@@ -152,8 +153,7 @@ test('CLIENT KILL of the connections for commands: new incarnations, and no flic
   const since = performance.now();
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
   await Promise.all(were.map((was) => untilGone(redis, was)));
-  const took = Math.round(performance.now() - since);
-  t.diagnostic(`the former incarnations are gone after ${took} ms`);
+  const took = tellHealed(t, 'commands killed, presence', since);
   assert.ok(took <= BEAT_MS + SPARE_MS);
   await untilSettled(redis, gateways);
   for (const one of asking) {
@@ -173,8 +173,7 @@ test('FLUSHALL: noticed by a beat, and all are registered again', async (t) => {
   await redis.command('FLUSHALL');
   await untilSettled(redis, gateways);
   await assertWhole(world);
-  const took = Math.round(performance.now() - since);
-  t.diagnostic(`whole after ${took} ms`);
+  const took = tellHealed(t, 'FLUSHALL', since);
   assert.ok(took <= 2 * BEAT_MS + SPARE_MS);
   for (const watcher of watchers) watcher.assertAlternates();
 });
@@ -208,7 +207,7 @@ test('a full Redis does not keep a dead gateway online', async (t) => {
   const since = performance.now();
   await dead.kill();
   await watchers[1].until(false, doomed);
-  t.diagnostic(`offline after ${Math.round(performance.now() - since)} ms`);
+  tellHealed(t, 'gateway killed while Redis is full', since);
   await untilGone(redis, incarnation(dead));
   await assertGone(redis, incarnation(dead), doomed);
   watchers[1].assertTold(others, []);
@@ -240,7 +239,7 @@ test('SIGTERM: all of this incarnation is gone at once, and watchers are told', 
   await stops.stop();
   await assertGone(redis, name, doomed);
   await watchers[1].until(false, doomed, SPARE_MS);
-  t.diagnostic(`gone after ${Math.round(performance.now() - since)} ms`);
+  tellHealed(t, 'clean stop', since);
   watchers[1].assertTold(doomed, [false]);
   watchers[1].assertTold(others, []);
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertReaches, connectUsers } from './lib/client.mjs';
+import { tellHealed } from './lib/outage.mjs';
 import {
   assertGone, assertRegistered, expectOnline, incarnation, LEASE_MS, names,
   untilGivenUp, untilAnswered, untilSettled, Watcher,
@@ -34,7 +35,7 @@ async function pauseAndReturn(t, count, condition) {
   await untilSettled(redis, [paused, other]);
   await watcher.until(true);
   await untilAnswered(outside, users, true);
-  t.diagnostic(`all as before ${Math.round(performance.now() - resumed)} ms after its return`);
+  tellHealed(t, 'gateway stood still, presence', resumed);
 
   await assertRegistered(redis, paused, users);
   watcher.assertAlternates();

@@ -72,8 +72,8 @@ test('the cleaner is killed half way: another one finishes', async (t) => {
   assert.ok(left > 0);
 
   await Promise.all(watchers.map((watcher) => watcher.until(false)));
-  t.diagnostic(`the dead one's users are offline ${lastTold(watchers, users.dead, false, since)} ms `
-    + `later, the cleaner's own after ${lastTold(watchers, users.far, false, since)} ms`);
+  t.diagnostic(`healed cleaner killed, the dead one's: ${lastTold(watchers, users.dead, false, since)} ms`);
+  t.diagnostic(`healed cleaner killed, its own: ${lastTold(watchers, users.far, false, since)} ms`);
   for (const one of [name, incarnation(far)]) {
     await untilGone(redis, one);
     await assertGone(redis, one, [...users.dead, ...users.far]);

@@ -19,6 +19,7 @@ export class Proxy {
     this.latency = latency;
     this.routes = Object.fromEntries(KINDS.map((kind) => [kind, port]));
     this.links = new Set();
+    this.swallowsAll = false;
     this.made = Object.fromEntries(KINDS.map((kind) => [kind, 0])); // connections so far
   }
 
@@ -33,6 +34,17 @@ export class Proxy {
     for (const link of this.#links(kind)) {
       for (const one of direction ? [direction] : DIRECTIONS) link.swallowed.add(one);
     }
+  }
+
+  // The same, also those made later, until restore(): connecting is all that works.
+  swallowAll() {
+    this.swallowsAll = true;
+    this.swallow();
+  }
+
+  // What was swallowed is lost; on those connections everything still is.
+  restore() {
+    this.swallowsAll = false;
   }
 
   // What Redis sends stays here, in its order, until release().
@@ -75,7 +87,7 @@ export class Proxy {
       // The greeting is one write, and only the connection for commands needs scripts.
       link.kind = greeting.includes('SCRIPT') ? 'command' : 'subscription';
       this.made[link.kind]++;
-      link.connect(this.routes[link.kind], greeting);
+      if (!this.swallowsAll) link.connect(this.routes[link.kind], greeting);
     });
   }
 }
