@@ -2,6 +2,7 @@
 // found and named.
 import assert from 'node:assert/strict';
 import { check } from './lib/faults/checker.mjs';
+import { imbalances } from './lib/faults/ledger.mjs';
 import { FLAVOUR_COUNT, generate } from './lib/faults/scenario.mjs';
 import { add, lines, tally } from './lib/faults/tally.mjs';
 import { describe, test } from './lib/test.mjs';
@@ -289,6 +290,41 @@ describe('sessions that end are found', () => {
       .map(({ kind }) => kind), ['unread']);
     assert.deepEqual(check(new Story().events).map(({ kind }) => kind), ['unread']);
   });
+});
+
+describe('sums that are wrong are found', () => {
+  const balanced = {
+    parley_messages_received_total: 15,
+    'parley_messages_accepted_total{receiver="online"}': 6,
+    'parley_messages_accepted_total{receiver="offline"}': 4,
+    parley_messages_repeated_total: 2,
+    'parley_messages_refused_total{code="unavailable"}': 2,
+    parley_messages_unknown_total: 1,
+    'parley_offered_total{by="push"}': 7,
+    'parley_offered_total{by="pull"}': 3,
+    'parley_deliveries_total{result="written"}': 8,
+    'parley_deliveries_total{result="duplicate"}': 1,
+    parley_output_messages: 1,
+    parley_gaps_total: 5, // and others, which are in no sum
+  };
+
+  test('but not where there are none', () => assert.deepEqual(imbalances(balanced), []));
+  for (const [name, value] of Object.entries(balanced)) {
+    if (name === 'parley_gaps_total') continue;
+    const bare = name.replace(/\{.*/, '');
+    for (const wrong of [value - 1, value + 1]) {
+      test(`${name} ${wrong}`, () => {
+        const found = imbalances({ ...balanced, [name]: wrong });
+        assert.equal(found.length, 1);
+        assert.ok(found[0].includes(bare), found[0]);
+      });
+    }
+    test(`without ${bare}`, () => {
+      const rest = Object.entries(balanced).filter(([other]) => !other.startsWith(bare));
+      assert.deepEqual(imbalances(Object.fromEntries(rest)), [`${bare} is missing`]);
+    });
+  }
+  test('nothing at all', () => assert.equal(imbalances({}).length, 8));
 });
 
 test('the counts', () => {
