@@ -62,7 +62,7 @@ struct builder;
       "What became of messages offered to a session")                                              \
     X(OUTPUT_MESSAGES, GAUGE, "parley_output_messages", NULL, "Messages queued for sessions")      \
     X(SIGNALS_DROPPED, COUNTER, "parley_signals_dropped_total", NULL,                              \
-      "Signals that a session had no room for")                                                    \
+      "Signals that Redis did not take, or for a session without room or welcome")                 \
     X(SESSIONS_SLOW, COUNTER, "parley_sessions_slow_total", NULL,                                  \
       "Times that a session had no room for a message")                                            \
     X(GAPS, COUNTER, "parley_gaps_total", NULL,                                                    \

@@ -423,6 +423,9 @@ static void on_published(void *arg, enum broker_outcome outcome, const struct re
 {
     (void)arg;
     char error[COMMAND_ERROR_MAX];
+
+    if (outcome != BROKER_ANSWERED)
+        metrics_add(METRIC_SIGNALS_DROPPED, 1);
     if (outcome == BROKER_REFUSED)
         log_repeated(LOG_LEVEL_WARN, "redis_refused", LOG_STRING("command", "PUBLISH"),
                      LOG_STRING("reason", command_error_text(reply, error)));

@@ -132,5 +132,5 @@ void broker_register(struct broker *broker, const struct broker_session *session
 void broker_unregister(struct broker *broker, struct text user, uint64_t number);
 bool broker_is_registered(const struct broker *broker, struct text user, uint64_t number);
 
-/* PUBLISH to a user's channel: at most once, nothing is stored, nobody is told. */
+/* PUBLISH of a signal to a user's channel: at most once, nothing is stored, nobody is told. */
 void broker_publish(struct broker *broker, struct text user, struct text bytes);

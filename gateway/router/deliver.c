@@ -42,12 +42,18 @@ void deliver_free(struct deliver *deliver)
     free(deliver);
 }
 
-/* The tutorial's clients know no signals; what an older subscription brings is from before an
- * OPENING session; and a signal may be for the other sessions only. */
-static bool wants_signal(const struct session *session, const struct delivery *delivery)
+/* The tutorial's clients know no signals; and one may be for the other sessions only. */
+static bool is_signal_for(const struct session *session, const struct delivery *delivery)
 {
-    return !session_is_pair(session) && session_state(session) == SESSION_LIVE &&
+    return !session_is_pair(session) &&
            !text_equal(delivery->published.session, session_name(session));
+}
+
+/* What an older subscription brings is from before an OPENING session. */
+static void push_signal(struct session *session, struct buffer *frame)
+{
+    if (session_state(session) != SESSION_LIVE || !session_push_signal(session, frame))
+        metrics_add(METRIC_SIGNALS_DROPPED, 1);
 }
 
 static void push(void *arg, struct session *session)
@@ -57,8 +63,8 @@ static void push(void *arg, struct session *session)
     if (delivery->is_message)
         feed_push(delivery->feed, session, !text_equal(session_user(session, 0), delivery->user),
                   delivery->frame, &delivery->published);
-    else if (wants_signal(session, delivery) && !session_push_signal(session, delivery->frame))
-        metrics_add(METRIC_SIGNALS_DROPPED, 1);
+    else if (is_signal_for(session, delivery))
+        push_signal(session, delivery->frame);
 }
 
 /* Whether somebody else's bytes may go to a client, and as what. */
