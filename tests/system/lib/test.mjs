@@ -3,7 +3,7 @@ import { test as nodeTest } from 'node:test';
 import { tails } from './gateway.mjs';
 import { DEADLINE } from './wait.mjs';
 
-export { after, afterEach, before, describe } from 'node:test';
+export { after, afterEach, before, beforeEach, describe } from 'node:test';
 
 export function test(name, body) {
   return nodeTest(name, { timeout: 6 * DEADLINE }, async (t) => {
