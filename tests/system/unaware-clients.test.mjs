@@ -41,14 +41,14 @@ describe('who is cut and comes back misses nothing, and little comes twice', () 
 
   test('the WebSocket of Node', (t) => playCuts(t, system, (base, user) =>
     paths('ws', user).map((path) => {
-      const reader = new Reader(`ws ${path}`);
+      const reader = new Reader('ws', path);
       read(t, base + path, reader);
       return reader;
     })));
 
   test('the websockets of Python', (t) => playCuts(t, system, (base, user) => {
     const all = paths('python', user);
-    const readers = all.map((path) => new Reader(`websockets ${path}`));
+    const readers = all.map((path) => new Reader('websockets', path));
     const script = fileURLToPath(new URL('lib/reader.py', import.meta.url));
     const program = new Process(PYTHON, [script, ...all.map((path) => base + path)], {
       onLine: (line) => {

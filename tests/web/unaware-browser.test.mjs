@@ -27,7 +27,7 @@ describe('a page that is cut and comes back misses nothing, and little comes twi
 
   test("the browser's WebSocket", (t) => playCuts(t, system, (base, user) =>
     Promise.all([`/?user=${user}&device=page`, `/?userA=${user}&userB=page`].map(async (path) => {
-      const reader = new Reader(`page ${path}`);
+      const reader = new Reader('page', path);
       const page = await browser.page(t);
       await page.exposeFunction('opened', () => reader.opened());
       await page.exposeFunction('got', (text) => reader.got(text));

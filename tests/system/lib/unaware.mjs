@@ -15,8 +15,11 @@ const SPAN_MS = BOUND_MS + 1000; // of messages before a cut: more than may come
 
 // What one such client got, connection by connection.
 export class Reader {
-  constructor(name) {
-    this.name = name;
+  constructor(client, path) {
+    const query = new URLSearchParams(path.slice(path.indexOf('?')));
+    this.name = `${client} ${path}`;
+    // As its cursor is named.
+    this.device = query.get('device') ?? `pair%3A${query.get('userA')}%3A${query.get('userB')}`;
     this.connections = []; // of each its messages
   }
 
@@ -74,24 +77,38 @@ export async function playCuts(t, system, start) {
       `${name}: ${connections.length} connections, the last at ${last?.content}`)}`);
 
   const cuts = [];
-  for (let since = Date.now(); cuts.length < CUTS; since = cuts.at(-1)) {
+  for (let since = Date.now(); cuts.length < CUTS; since = cuts.at(-1).at) {
     await all(({ last }) => last?.ts >= since + SPAN_MS, 'messages for a while');
-    cuts.push(Date.now());
+    const cursors = await cursorsOf(system.redis, bob);
+    cuts.push({ at: Date.now(), cursors });
     relay.swallow();
     relay.gateway = relay.gateway === one ? two : one;
     const { answered } = flow;
     await until(() => flow.answered >= answered + LOST, DEADLINE, 'messages that get lost');
     relay.breakSwallowed();
   }
-  await all(({ last, connections }) => connections.length > CUTS && last?.ts > cuts.at(-1),
+  await all(({ last, connections }) => connections.length > CUTS && last?.ts > cuts.at(-1).at,
     'messages again');
   const count = await flow.stop();
   await all(({ last }) => last?.content === count - 1, 'all messages');
   for (const reader of readers) t.diagnostic(assertWhole(reader, cuts, count));
 }
 
-// Nothing is missing, all is in order, and only what was sent shortly before a cut came again.
-function assertWhole({ name, connections }, cuts, count) {
+// { device: id }
+async function cursorsOf(redis, user) {
+  const all = await redis.command('HGETALL', `parley:cursor:{${user}}`);
+  return Object.fromEntries(all.flatMap((device, at) => (at % 2 ? [] : [[device, all[at + 1]]])));
+}
+
+// Such ids are exact as numbers.
+function isAbove(id, other) {
+  const [[ms, number], [otherMs, otherNumber]] = [id, other].map((one) => one.split('-').map(Number));
+  return ms > otherMs || (ms === otherMs && number > otherNumber);
+}
+
+// Nothing is missing, all is in order, and only what was sent shortly before a cut came again, and
+// nothing that the cursor had passed by then.
+function assertWhole({ name, device, connections }, cuts, count) {
   let next = 0;
   let again = 0;
   let oldest = 0;
@@ -100,8 +117,10 @@ function assertWhole({ name, connections }, cuts, count) {
     const [{ content: first }] = messages;
     assert.ok(first <= next, `${name}: ${next} to ${first - 1} are missing`);
     messages.forEach(({ content }, at) => assert.equal(content, first + at, `${name}: order`));
-    for (const { content, ts } of messages.filter((message) => message.content < next)) {
-      const age = cuts[i - 1] - ts;
+    for (const { content, id, ts } of messages.filter((message) => message.content < next)) {
+      const cut = cuts[i - 1];
+      const age = cut.at - ts;
+      assert.ok(isAbove(id, cut.cursors[device]), `${name}: ${content} came again, acknowledged`);
       assert.ok(age <= BOUND_MS, `${name}: ${content} came again, ${age} ms old at the cut`);
       again++;
       oldest = Math.max(oldest, age);
