@@ -80,6 +80,18 @@ describe('where it goes on', () => {
     await heard(parley, second); // and it does not ask again
   });
 
+  test('at `last`, and yet takes what comes late behind entries that nobody may see', async (t) => {
+    const server = await serve(t, { last: '5-0', epoch: 'e1' });
+    const parley = open(t, { url: server.url, user: 'x' });
+    const connection = await server.connection(1);
+    await answerPlace(connection);
+    await until(() => parley.since === '5-0', DEADLINE, 'the place');
+    for (const id of ['3-0', '4-0', '3-0', '5-0']) connection.say(message(id));
+    await heard(parley, connection);
+    assert.deepEqual(contents(parley), ['3-0', '4-0', '5-0']);
+    assert.equal(parley.since, '5-0');
+  });
+
   test('not at `last` while something is on its way', async (t) => {
     const server = await serve(t, { last: '5-0', epoch: 'e1' });
     const parley = open(t, { url: server.url, user: 'x' });

@@ -29,6 +29,7 @@ export class Inbox {
   #options;
   /** @type {string | undefined} the highest id that came; what is not above it came before */
   #received;
+  #isSupposed = false; // nothing came yet that proves it
   #acked = START; // on this connection
   /** @type {Entry[]} the first is one that is not handled */
   #entries = [];
@@ -60,6 +61,7 @@ export class Inbox {
       throw new TypeError('since must be the id of a message');
     }
     this.#received = since;
+    this.#isSupposed = false;
     this.since = since;
     this.epoch = epoch;
   }
@@ -72,10 +74,13 @@ export class Inbox {
     this.acknowledge();
   }
 
-  /** This device has everything up to `last`. @param {string} last */
+  /** Nothing came that this device does not have: it has everything up to `last`. Unless a whole page of
+   * its mailbox was nothing that a client may see, and there is more behind that, which is taken then.
+   * @param {string} last */
   caughtUp(last) {
     if (this.#received !== undefined) return;
     this.#received = last;
+    this.#isSupposed = true;
     this.#advance(last);
   }
 
@@ -90,7 +95,8 @@ export class Inbox {
   /** @param {Message & { id: string }} message */
   take(message) {
     const { id, sender } = message;
-    if (this.#received !== undefined && !isAfter(id, this.#received)) return;
+    if (this.#received !== undefined && !this.#isSupposed && !isAfter(id, this.#received)) return;
+    this.#isSupposed = false;
     this.#received = id;
     const entry = { id, key: `${id} ${sender}` };
     // Behind one that failed none is handled: whoever acknowledges it acknowledges that one too.
