@@ -143,6 +143,18 @@ bool text_percent_decode(struct text encoded, bool plus_is_space, struct builder
     return !out->full;
 }
 
+struct text text_from_number(uint64_t number, char digits[TEXT_NUMBER_MAX])
+{
+    char *end = digits + TEXT_NUMBER_MAX;
+    char *at = end;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return (struct text){at, (size_t)(end - at)};
+}
+
 bool text_to_number(struct text digits, uint64_t max, uint64_t *value)
 {
     uint64_t number = 0;

@@ -43,5 +43,9 @@ bool text_has_control(struct text bytes);
  * string, '+' is a blank. False for a '%' without two hexadecimal digits, or when `out` is full. */
 MUST_USE bool text_percent_decode(struct text encoded, bool plus_is_space, struct builder *out);
 
+#define TEXT_NUMBER_MAX 20 /* digits of a number */
+/* The number in decimal; the result lies in `digits`. */
+struct text text_from_number(uint64_t number, char digits[TEXT_NUMBER_MAX]);
+
 /* A decimal number without sign, blanks or leading zeros beyond a single 0; at most `max`. */
 MUST_USE bool text_to_number(struct text digits, uint64_t max, uint64_t *value);

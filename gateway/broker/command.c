@@ -8,30 +8,65 @@
 
 #include <hiredis/hiredis.h>
 
+/* A command is `*COUNT\r\n`, and of each argument `$LEN\r\nBYTES\r\n`
+ * (https://redis.io/docs/latest/develop/reference/protocol-spec/). hiredis would do it, with an
+ * sprintf() for each of them: a third of what a gateway computes for a message that it accepts. */
+static size_t head_len(size_t number)
+{
+    size_t len = strlen("$0\r\n");
+
+    for (; number >= 10; number /= 10)
+        len++;
+    return len;
+}
+
+/* Returns its end. */
+static char *write_head(char *head, char kind, size_t number)
+{
+    char *end = head + head_len(number);
+    char *at = end;
+
+    *--at = '\n';
+    *--at = '\r';
+    while (--at > head) {
+        *at = (char)('0' + number % 10);
+        number /= 10;
+    }
+    *head = kind;
+    return end;
+}
+
+static char *write_bytes(char *at, struct text bytes)
+{
+    if (bytes.len > 0) /* an empty one may point nowhere */
+        memcpy(at, bytes.at, bytes.len);
+    return at + bytes.len;
+}
+
 struct text command_format(const struct text *args, size_t count)
 {
-    const char *at[COMMAND_MAX_ARGS];
-    size_t lens[COMMAND_MAX_ARGS];
-    char *bytes = NULL;
+    size_t len = head_len(count);
 
     assert(count > 0 && count <= COMMAND_MAX_ARGS);
+    for (size_t i = 0; i < count; i++)
+        len += head_len(args[i].len) + args[i].len + strlen("\r\n");
+
+    char *command = memory_alloc(len);
+    char *at = write_head(command, '*', count);
     for (size_t i = 0; i < count; i++) {
-        at[i] = args[i].at;
-        lens[i] = args[i].len;
+        at = write_head(at, '$', args[i].len);
+        at = write_bytes(at, args[i]);
+        at = write_bytes(at, TEXT("\r\n"));
     }
-    long long len = redisFormatCommandArgv(&bytes, (int)count, at, lens);
-    if (len < 0)
-        abort(); /* only without memory */
-    return (struct text){bytes, (size_t)len};
+    assert(at == command + len);
+    return (struct text){command, len};
 }
 
 void command_free(struct text command)
 {
-    redisFreeCommand((char *)(uintptr_t)command.at); /* ours, const only as a text */
+    free((char *)(uintptr_t)command.at); /* ours, const only as a text */
 }
 
-/* Behind the count, each argument is `$LEN\r\nBYTES\r\n`
- * (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
 struct text command_argument(struct text command, size_t index)
 {
     struct text argument = {command.at, 0};

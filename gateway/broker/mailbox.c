@@ -1,6 +1,5 @@
 #include "broker/mailbox.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <hiredis/hiredis.h>
@@ -110,15 +109,12 @@ void mailbox_accept(struct broker *broker, const struct mailbox_message *message
     struct names names;
     struct text args[SCRIPT_MAX_ARGS];
     size_t count = 0;
-    char max_text[24];
-    char ttl_text[24];
-    char ref_ttl_text[24];
+    char max_digits[TEXT_NUMBER_MAX];
+    char ttl_digits[TEXT_NUMBER_MAX];
+    char ref_ttl_digits[TEXT_NUMBER_MAX];
 
     builder_init(&names.bytes, SIZE_MAX);
     append_names(&names, broker_keys(broker), message);
-    snprintf(max_text, sizeof(max_text), "%u", bounds->max_entries);
-    snprintf(ttl_text, sizeof(ttl_text), "%lld", (long long)bounds->ttl_ms);
-    snprintf(ref_ttl_text, sizeof(ref_ttl_text), "%lld", (long long)bounds->ref_ttl_ms);
 
     args[count++] = name_at(&names, NAME_MAILBOX);
     if (message->ref.len > 0)
@@ -131,10 +127,10 @@ void mailbox_accept(struct broker *broker, const struct mailbox_message *message
     args[count++] = message->sender;
     args[count++] = message->gateway;
     args[count++] = message->session;
-    args[count++] = text_of(max_text);
-    args[count++] = text_of(ttl_text);
+    args[count++] = text_from_number(bounds->max_entries, max_digits);
+    args[count++] = text_from_number((uint64_t)bounds->ttl_ms, ttl_digits);
     args[count++] = name_at(&names, NAME_REF_JSON);
-    args[count++] = text_of(ref_ttl_text);
+    args[count++] = text_from_number((uint64_t)bounds->ref_ttl_ms, ref_ttl_digits);
     if (message->copy) {
         args[count++] = message->receiver;
         args[count++] = name_at(&names, NAME_OWN_CHANNEL);

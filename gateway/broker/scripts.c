@@ -1,7 +1,6 @@
 #include "broker/scripts.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,14 +132,13 @@ void scripts_run(struct scripts *scripts, enum script_name name, const struct te
                  size_t key_count, size_t count, pending_cb *done, void *arg)
 {
     struct text args[3 + SCRIPT_MAX_ARGS];
-    char number[16];
+    char digits[TEXT_NUMBER_MAX];
     struct script *script = &scripts->list[name];
 
     assert(count <= SCRIPT_MAX_ARGS && key_count <= count);
-    snprintf(number, sizeof(number), "%zu", key_count);
     args[0] = TEXT("EVALSHA");
     args[1] = (struct text){script->sha1, sizeof(script->sha1)};
-    args[2] = text_of(number);
+    args[2] = text_from_number(key_count, digits);
     memcpy(args + 3, keys_and_args, count * sizeof(*args));
 
     struct call *call = memory_alloc(sizeof(*call));

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <check.h>
@@ -213,6 +215,19 @@ START_TEST(numbers_are_read_up_to_their_maximum)
 }
 END_TEST
 
+START_TEST(numbers_are_written_as_they_are_read)
+{
+    static const uint64_t numbers[] = {0, 1, 9, 10, 19, 100, 65535, UINT64_MAX - 1, UINT64_MAX};
+    char digits[TEXT_NUMBER_MAX];
+    char expected[TEXT_NUMBER_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        (void)snprintf(expected, sizeof(expected), "%" PRIu64, numbers[i]);
+        ck_assert(text_equal(text_from_number(numbers[i], digits), text_of(expected)));
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_a_plain_number_is_refused)
 {
     static const char *const bad[] = {"",   "00",  "01",  "-1", "+1",   " 1",
@@ -242,6 +257,7 @@ int main(void)
     tcase_add_test(tests, bad_percent_encoding_is_refused);
     tcase_add_test(tests, decoded_text_that_does_not_fit_is_refused);
     tcase_add_test(tests, numbers_are_read_up_to_their_maximum);
+    tcase_add_test(tests, numbers_are_written_as_they_are_read);
     tcase_add_test(tests, what_is_not_a_plain_number_is_refused);
     return unit_run("text", tests);
 }
