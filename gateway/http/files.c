@@ -11,6 +11,7 @@
 #include "embedded/pair_js.h"
 #include "embedded/pane_js.h"
 #include "embedded/parley_js.h"
+#include "embedded/places_js.h"
 #include "embedded/values_js.h"
 #include "embedded/wire_js.h"
 #include "embedded/words_js.h"
@@ -55,6 +56,7 @@ static const struct file files[] = {
     FILE_AT("/demo/bubble.js", JAVASCRIPT, bubble_js, BUBBLE_JS, NOTHING),
     FILE_AT("/demo/pair.js", JAVASCRIPT, pair_js, PAIR_JS, NOTHING),
     FILE_AT("/demo/pane.js", JAVASCRIPT, pane_js, PANE_JS, NOTHING),
+    FILE_AT("/demo/places.js", JAVASCRIPT, places_js, PLACES_JS, NOTHING),
     FILE_AT("/demo/values.js", JAVASCRIPT, values_js, VALUES_JS, NOTHING),
     FILE_AT("/demo/wire.js", JAVASCRIPT, wire_js, WIRE_JS, NOTHING),
     FILE_AT("/demo/words.js", JAVASCRIPT, words_js, WORDS_JS, NOTHING),

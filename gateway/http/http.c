@@ -18,6 +18,7 @@ struct route {
 
 static const struct route routes[] = {
     {"/", false, pages_root},
+    {"/demo.json", false, pages_demo}, /* for /demo, which is one of the files */
     {"/healthz", true, pages_healthz},
     {"/readyz", true, pages_readyz},
     {"/metrics", true, pages_metrics},

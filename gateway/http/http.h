@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "base/config.h"
 #include "broker/broker.h"
 
 #define HTTP_MAX_BODY (64 * 1024) /* bytes of a request's body */
@@ -35,6 +36,7 @@ struct http_answer {
 
 struct http {
     const struct broker *broker; /* outlives it */
+    const struct config *config; /* outlives it */
     bool admin_elsewhere;        /* the admin paths are not on the public port */
     bool draining;               /* the gateway stops when its sessions are gone */
 };

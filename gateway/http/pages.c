@@ -19,6 +19,19 @@ void pages_root(const struct http *http, const struct http_request *request,
     builder_append_string(&answer->body, "WebSocket server is running.");
 }
 
+/* Everything in it is [A-Za-z0-9._-], so nothing is to be escaped. */
+void pages_demo(const struct http *http, const struct http_request *request,
+                struct http_answer *answer)
+{
+    const struct config *config = http->config;
+
+    (void)request;
+    answer->content_type = "application/json";
+    builder_printf(&answer->body, "{\"prefix\":\"%s\",\"delivery\":\"%s\",\"copies\":%s}",
+                   config->prefix, config->delivery == DELIVERY_DURABLE ? "durable" : "live",
+                   config->copies ? "true" : "false");
+}
+
 void pages_healthz(const struct http *http, const struct http_request *request,
                    struct http_answer *answer)
 {

@@ -6,6 +6,9 @@
 /* A browser's `/` is the page, everybody else's the tutorial's line. */
 void pages_root(const struct http *http, const struct http_request *request,
                 struct http_answer *answer);
+/* What the page has to know of Redis, for what it says of the frames. */
+void pages_demo(const struct http *http, const struct http_request *request,
+                struct http_answer *answer);
 /* The process runs. */
 void pages_healthz(const struct http *http, const struct http_request *request,
                    struct http_answer *answer);

@@ -5,15 +5,17 @@
 // One `gateway` is the right pane's; of two the first is the left pane's. What is not given is the
 // gateway that this page came from.
 import { Pane } from './demo/pane.js';
+import { Places } from './demo/places.js';
 import { gatewayUrl, isName } from './demo/values.js';
 import { Wire } from './demo/wire.js';
 import { language, translate, words } from './demo/words.js';
 
 class Demo {
-  wire = new Wire();
   protocol = 'native'; // or 'original'
 
-  constructor(query) {
+  constructor(query, settings) {
+    this.places = new Places(settings);
+    this.wire = new Wire(this.places);
     const here = location.host;
     const hosts = query.getAll('gateway').filter(gatewayUrl);
     const [leftHost, rightHost] = hosts.length > 1 ? hosts : [here, hosts[0] ?? here];
@@ -72,4 +74,6 @@ class Demo {
 document.documentElement.lang = language;
 document.title = words.title;
 translate(document);
-new Demo(new URLSearchParams(location.search));
+// All gateways that talk to each other have the same.
+const settings = await (await fetch('/demo.json')).json();
+new Demo(new URLSearchParams(location.search), settings);

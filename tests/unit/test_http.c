@@ -158,6 +158,21 @@ START_TEST(page_runs_nothing_but_its_own_files)
 }
 END_TEST
 
+START_TEST(page_is_told_what_names_redis_has)
+{
+    static const struct config defaults = {.prefix = "parley", .copies = true};
+    static const struct config others = {.prefix = "x.y", .delivery = DELIVERY_LIVE};
+
+    http.config = &defaults;
+    ask(HTTP_GET, "/demo.json", false);
+    ck_assert_str_eq(answer.content_type, "application/json");
+    assert_answer(200, "{\"prefix\":\"parley\",\"delivery\":\"durable\",\"copies\":true}");
+    http.config = &others;
+    ask(HTTP_GET, "/demo.json", false);
+    assert_answer(200, "{\"prefix\":\"x.y\",\"delivery\":\"live\",\"copies\":false}");
+}
+END_TEST
+
 START_TEST(files_are_for_get_and_head_on_the_public_port)
 {
     ask(HTTP_HEAD, "/demo.css", false);
@@ -228,6 +243,7 @@ int main(void)
     tcase_add_test(tests, root_is_the_page_for_who_wants_html_more);
     tcase_add_test(tests, files_have_a_strong_tag_and_are_asked_for_again);
     tcase_add_test(tests, page_runs_nothing_but_its_own_files);
+    tcase_add_test(tests, page_is_told_what_names_redis_has);
     tcase_add_test(tests, files_are_for_get_and_head_on_the_public_port);
     tcase_add_test(tests, other_methods_are_told_which_ones_there_are);
     tcase_add_test(tests, path_that_is_not_there_says_where_to_go);

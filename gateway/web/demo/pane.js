@@ -114,10 +114,7 @@ export class Pane {
       this.#parley.send(this.peer, content).then(({ id, ts, online }) => {
         bubble.id = id;
         bubble.at(ts);
-        let outcome = words.stored;
-        if (online !== undefined) outcome = online ? words.storedOnline : words.storedOffline;
-        bubble.say('stored', outcome);
-        this.#showArrived(this.peer, this.#arrived);
+        this.#showSent(bubble, online);
       }, (error) => bubble.say('failed', words.failed(error.message)));
     } else if (!this.#pair?.send(this.peer, content)) {
       bubble.say('failed', words.failed(words.notConnected));
@@ -140,7 +137,19 @@ export class Pane {
     const bubble = this.#add(said);
     this.#mine.push(bubble);
     Object.assign(bubble, { id, receiver });
-    bubble.say('stored', words.stored);
+    this.#showSent(bubble);
+  }
+
+  // online: whether some gateway had the peer; undefined: nobody knows.
+  #showSent(bubble, online) {
+    const { isDurable } = this.demo.places;
+    if (online === false && !isDurable) {
+      bubble.say('failed', words.lost);
+      return;
+    }
+    let outcome = isDurable ? words.stored : words.published;
+    if (isDurable && online !== undefined) outcome = online ? words.storedOnline : words.storedOffline;
+    bubble.say('stored', outcome);
     this.#showArrived(this.peer, this.#arrived);
   }
 

@@ -6,48 +6,6 @@ const ROWS_MAX = 200;
 const PULSE_MS = 450;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-// As gateways write users in the names of keys: docs/protocol.md, "Publishing from outside".
-function key(kind, user) {
-  const part = user.replace(/[%{}:\x00-\x20\x7f]/g,
-    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
-  return `parley:${kind}:{${part}}`;
-}
-
-// What a gateway does in Redis with a frame that it gets.
-function done({ type = 'message', receiverID = '', users = [] }) {
-  switch (type) {
-    case 'message':
-      return [`XADD ${key('mailbox', receiverID)}`, `PUBLISH ${key('user', receiverID)}`];
-    case 'typing':
-    case 'delivered':
-    case 'read':
-      return [`PUBLISH ${key('user', receiverID)}`];
-    case 'watch':
-      return users.map((user) => `SUBSCRIBE ${key('presence-events', user)}`);
-    case 'unwatch':
-      return users.map((user) => `UNSUBSCRIBE ${key('presence-events', user)}`);
-    default:
-      return [];
-  }
-}
-
-// Where a frame came from that a gateway sends.
-function origin({ type, user, sender, receiver, users, ref, copy, session }) {
-  switch (type) {
-    case 'welcome':
-      return [`SUBSCRIBE ${key('user', user)}`];
-    case 'message':
-    case 'typing':
-    case 'delivered':
-    case 'read': // of another session of the same user, as a copy is
-      return [key('user', copy || session ? sender : receiver)];
-    case 'presence': // an answer, or an event
-      return users.map((one) => key(ref === undefined ? 'presence-events' : 'presence', one.user));
-    default:
-      return [];
-  }
-}
-
 function make(tag, className, text = '') {
   const element = document.createElement(tag);
   element.className = className;
@@ -61,7 +19,8 @@ export class Wire {
   #nodes = []; // person, gateway, Redis, gateway, person
   #links = []; // between them
 
-  constructor() {
+  constructor(places) {
+    this.places = places;
     document.getElementById('clear').addEventListener('click', () => this.#rows.replaceChildren());
     const items = ['left', 'left', '', 'right', 'right'].map((side) => {
       const item = make('li', '');
@@ -85,6 +44,7 @@ export class Wire {
     const [person, server] = side === 'left' ? [0, 1] : [4, 3];
     this.#nodes[person].textContent = name;
     this.#nodes[server].textContent = gateway;
+    this.#nodes[server].classList.toggle('host', gateway.includes(':'));
   }
 
   // The browser's WebSocket, with an ear in it.
@@ -94,22 +54,25 @@ export class Wire {
       constructor(url) {
         super(url);
         let opened = false;
+        let last; // what was there before, the gateway says; the original contract does not
         this.addEventListener('open', () => {
           opened = true;
+          last = `${Date.now()}-0`;
           wire.#note(side, name, words.opened(url));
         });
         this.addEventListener('close', ({ code }) => (
           wire.#note(side, name, opened ? words.ended(code) : words.unreachable(url))));
         this.addEventListener('message', ({ data }) => {
           const frame = JSON.parse(data);
-          wire.#add(side, name, 'from', data, origin(frame));
+          if (frame.last !== undefined) last = frame.last;
+          wire.#add(side, name, 'from', data, wire.places.origin(frame, last));
           wire.#pulse(side, 'from', !['pong', 'reconnect'].includes(frame.type));
         });
       }
 
       send(text) {
         const frame = JSON.parse(text);
-        const places = done(Array.isArray(frame) ? frame.at(-1) : frame);
+        const places = wire.places.done(Array.isArray(frame) ? frame.at(-1) : frame, name);
         wire.#add(side, name, 'to', text, places);
         wire.#pulse(side, 'to', places.length > 0);
         super.send(text);
@@ -124,12 +87,14 @@ export class Wire {
     arrow.append(sign, make('span', 'hidden', words[way]));
     const where = make('span', 'where');
     where.append(...places.map((place) => make('span', 'place', place)));
-    this.#append(side, make('span', 'who', name), arrow, make('code', 'frame', text), where);
+    const what = make('div', 'what');
+    what.append(make('code', 'frame', text), where);
+    this.#append(side, make('span', 'who', name), arrow, what);
   }
 
   #note(side, name, text) {
     this.#append(side, make('span', 'who', name), make('span', 'arrow', '·'),
-      make('span', 'frame note', text), make('span', 'where'));
+      make('span', 'what note', text));
   }
 
   #append(side, ...parts) {
