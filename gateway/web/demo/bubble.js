@@ -22,6 +22,8 @@ export class Bubble {
     this.content = content;
     this.element.className = `bubble ${mine ? 'mine' : 'theirs'}`;
     this.element.dataset.side = side;
+    // The pane's log is read out: what one has written oneself, and what becomes of it, is not.
+    if (mine) this.element.ariaLive = 'off';
     this.element.append(meta, text);
     this.at(ts);
   }

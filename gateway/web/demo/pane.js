@@ -6,12 +6,13 @@ import { gatewayUrl, isName, isUpTo } from './values.js';
 import { time, translate, words } from './words.js';
 
 const TYPING_SHOWN = 3500; // milliseconds after the last signal; one comes every two seconds
-const SHOWN_MAX = 500; // bubbles and notes
+const SHOWN_MAX = 500; // bubbles and notes; a message that comes again is known among as many
 
 export class Pane {
   #parley; // the connection, by the native protocol
   #place = {}; // where the one before it has stopped, of the same person
   #pair; // or by the original contract
+  #seen = new Set(); // what came by it, the oldest first
   #mine = []; // bubbles of this person
   #arrived = '0-0'; // up to here, as the peer has told
   #presence; // the peer's, when it is known
@@ -72,6 +73,7 @@ export class Pane {
   clear() {
     this.#mine = [];
     this.#arrived = '0-0';
+    this.#seen.clear();
     for (const shown of this.logPart.querySelectorAll('.bubble, .missing')) shown.remove();
   }
 
@@ -153,8 +155,16 @@ export class Pane {
     this.#showArrived(this.peer, this.#arrived);
   }
 
-  // A pair session gets the messages to both, so its own too: the sign that they are through.
-  #heardPair({ ts, sender, receiver, content }) {
+  // A pair session gets the messages to both, so its own too: the sign that they are through. And once
+  // more what a broken connection had not acknowledged. Ids are those of the receiver's mailbox; what
+  // somebody publishes by hand has none.
+  #heardPair({ id, ts, sender, receiver, content }) {
+    if (id !== undefined) {
+      const key = `${id} ${receiver}`;
+      if (this.#seen.has(key)) return;
+      this.#seen.add(key);
+      if (this.#seen.size > SHOWN_MAX) this.#seen.delete(this.#seen.values().next().value);
+    }
     if (sender !== this.name) {
       if (receiver === this.name) this.#add({ sender, content, ts });
       return;
@@ -201,7 +211,7 @@ export class Pane {
     const gateway = this.#parley?.welcome?.gateway;
     const texts = {
       connecting: words.connecting,
-      online: this.#pair ? words.onlineUntold : words.online(gateway),
+      online: this.#pair ? words.onlineUntold(this.gateway) : words.online(gateway),
       waiting: words.waiting(code, Math.ceil(delay / 1000)),
       closed: words.closed(code),
     };
@@ -234,6 +244,9 @@ export class Pane {
   #showPeer() {
     const { peer } = this;
     const { online, since } = this.#presence ?? {};
+    // Read out is who comes and goes, not every pause in somebody's typing.
+    const typed = this.#typing || this.peerPart.dataset.state === 'typing';
+    this.peerPart.ariaLive = typed ? 'off' : 'polite';
     if (this.#pair) show(this.peerPart, 'unknown', words.noPresence(peer));
     else if (this.#typing) show(this.peerPart, 'typing', words.peerTyping(peer));
     else if (this.#presenceOff) show(this.peerPart, 'unknown', words.presenceOff(peer));
