@@ -62,22 +62,29 @@ describe('a Redis that is behind', () => {
   const paused = () => gateway.metric('parley_reading_paused');
   const untilPaused = (count) => until(async () => await paused() === count, DEADLINE,
     `${count} to be paused`);
-  // Floods a user, with Redis paused, until the flooder is; resolves with the user, and with the end of
-  // the flood. A machine can be so slow that Redis is given up first: then it is done once more.
-  const congest = async (flooder, count, size) => {
+  // Redis stands still while `begin` sends, until at least `count` sessions are paused. Resolves with what
+  // `begin` returned. A machine can be so slow that Redis is given up first: then `finish` takes the answers,
+  // and it is done once more.
+  const congest = async (count, begin, finish) => {
     for (;;) {
-      const bob = uniqueUser('bob');
       const from = gateway.log.length;
       system.redis.pause();
-      const flooded = flood(flooder, bob, count, size);
+      const begun = begin();
       const isGivenUp = () => gateway.log.slice(from).some(({ event }) => event === 'not_ready');
-      await until(async () => isGivenUp() || await paused() === 1, DEADLINE, '1 to be paused');
-      if (!isGivenUp()) return { bob, flooded };
+      await until(async () => isGivenUp() || await paused() >= count, DEADLINE, `${count} to be paused`);
+      if (!isGivenUp()) return begun;
       await goOn();
-      await flooded;
-      await answers(flooder, count);
+      await finish(begun);
     }
   };
+  // One session floods a user; resolves with the user, and with the end of the flood.
+  const congestWith = (flooder, count, size) => congest(1, () => {
+    const bob = uniqueUser('bob');
+    return { bob, flooded: flood(flooder, bob, count, size) };
+  }, async ({ flooded }) => {
+    await flooded;
+    await answers(flooder, count);
+  });
   const untilReady = () => until(async () => await gateway.metric('parley_redis_up') === 1,
     DEADLINE, 'the gateway to be ready');
   // On a very slow machine the pause may have been long enough to make it an outage.
@@ -105,7 +112,7 @@ describe('a Redis that is behind', () => {
     const pauses = await gateway.metric('parley_reading_pauses_total');
     let pings = 0;
     idle.socket.on('ping', () => { pings++; });
-    const { bob, flooded } = await congest(flooder, COUNT, SIZE);
+    const { bob, flooded } = await congestWith(flooder, COUNT, SIZE);
     const pong = once(flooder.socket, 'pong');
 
     try {
@@ -145,7 +152,7 @@ describe('a Redis that is behind', () => {
   test('a few long messages are enough', async () => {
     const COUNT = 500;
     const flooder = await connectUser(gateway, uniqueUser('flooder'));
-    const { bob, flooded } = await congest(flooder, COUNT, 60_000);
+    const { bob, flooded } = await congestWith(flooder, COUNT, 60_000);
     try {
       await flooded;
       assert.ok(await gateway.metric('parley_redis_pending') * 60_000 < 17 * MIB);
@@ -161,21 +168,23 @@ describe('a Redis that is behind', () => {
     const SIZE = 100;
     const senders = await Promise.all(Array.from({ length: 100 },
       () => connectUser(gateway, uniqueUser('sender'))));
-    system.redis.pause();
+    // To oneself: the messages come in between the answers.
+    const assertAnswered = () => Promise.all(senders.map(async (sender) => {
+      const refs = [];
+      while (refs.length < EACH) refs.push((await sender.next(({ ref }) => ref)).ref);
+      assert.deepEqual(refs, refs.map((_, number) => String(number)));
+    }));
     try {
-      await Promise.all(senders.map((sender) => flood(sender, sender.welcome.user, EACH, SIZE)));
-      await until(async () => await paused() > 1, DEADLINE, 'them to be paused');
+      const { flooded } = await congest(2, () => ({
+        flooded: Promise.all(senders.map((sender) => flood(sender, sender.welcome.user, EACH, SIZE))),
+      }), assertAnswered);
+      await flooded;
       const pending = await gateway.metric('parley_redis_pending');
       assert.ok(pending <= CONGESTION + senders.length * READ_BYTES / SIZE, `${pending} commands`);
     } finally {
       await goOn();
     }
-    await Promise.all(senders.map(async (sender) => {
-      // To oneself: the messages come in between the answers.
-      const refs = [];
-      while (refs.length < EACH) refs.push((await sender.next(({ ref }) => ref)).ref);
-      assert.deepEqual(refs, refs.map((_, number) => String(number)));
-    }));
+    await assertAnswered();
     await untilPaused(0);
     await Promise.all(senders.map((sender) => sender.end()));
   });
@@ -197,7 +206,7 @@ describe('a Redis that is behind', () => {
   test('who leaves meanwhile is gone when reading goes on', async () => {
     const before = await gateway.metric('parley_sessions', '{kind="native"}');
     const flooder = await connectUser(gateway, uniqueUser('flooder'));
-    const { flooded } = await congest(flooder, CONGESTION + 1000, 10);
+    const { flooded } = await congestWith(flooder, CONGESTION + 1000, 10);
     try {
       await flooded;
       flooder.socket.terminate();
