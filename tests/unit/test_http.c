@@ -160,8 +160,10 @@ END_TEST
 
 START_TEST(page_is_told_what_names_redis_has)
 {
-    static const struct config defaults = {.prefix = "parley", .copies = true};
-    static const struct config others = {.prefix = "x.y", .delivery = DELIVERY_LIVE};
+    char parley[] = "parley";
+    char other[] = "x.y";
+    const struct config defaults = {.prefix = parley, .copies = true};
+    const struct config others = {.prefix = other, .delivery = DELIVERY_LIVE};
 
     http.config = &defaults;
     ask(HTTP_GET, "/demo.json", false);
