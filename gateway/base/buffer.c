@@ -115,13 +115,9 @@ void builder_append_char(struct builder *builder, char byte)
 
 void builder_append_number(struct builder *builder, uint64_t number)
 {
-    char digits[20]; /* of UINT64_MAX */
-    char *first = digits + sizeof(digits);
-    do {
-        *--first = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    builder_append(builder, (struct text){first, (size_t)(digits + sizeof(digits) - first)});
+    char digits[TEXT_NUMBER_MAX];
+
+    builder_append(builder, text_from_number(number, digits));
 }
 
 void builder_printf(struct builder *builder, const char *format, ...)

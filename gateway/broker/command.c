@@ -20,27 +20,21 @@ static size_t head_len(size_t number)
     return len;
 }
 
-/* Returns its end. */
-static char *write_head(char *head, char kind, size_t number)
-{
-    char *end = head + head_len(number);
-    char *at = end;
-
-    *--at = '\n';
-    *--at = '\r';
-    while (--at > head) {
-        *at = (char)('0' + number % 10);
-        number /= 10;
-    }
-    *head = kind;
-    return end;
-}
-
+/* Each returns the end of what it wrote. */
 static char *write_bytes(char *at, struct text bytes)
 {
     if (bytes.len > 0) /* an empty one may point nowhere */
         memcpy(at, bytes.at, bytes.len);
     return at + bytes.len;
+}
+
+static char *write_head(char *at, char kind, size_t number)
+{
+    char digits[TEXT_NUMBER_MAX];
+
+    *at = kind;
+    at = write_bytes(at + 1, text_from_number(number, digits));
+    return write_bytes(at, TEXT("\r\n"));
 }
 
 struct text command_format(const struct text *args, size_t count)
