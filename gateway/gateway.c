@@ -306,7 +306,6 @@ static bool build_server(struct gateway *gateway)
 
     gateway->http.broker = gateway->broker;
     gateway->http.config = config;
-    gateway->http.admin_elsewhere = config->admin_listen != NULL;
     http_register_metrics();
     websocket_register_metrics();
     gateway->server = server_new(gateway->loop, &settings);

@@ -116,7 +116,8 @@ void http_handle(const struct http *http, const struct http_request *request,
     }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
-        bool here = request->admin ? route->admin : !route->admin || !http->admin_elsewhere;
+        bool here =
+            request->admin ? route->admin : !route->admin || http->config->admin_listen == NULL;
 
         if (!here || !text_equal(request->path, text_of(route->path)))
             continue;

@@ -37,7 +37,6 @@ struct http_answer {
 struct http {
     const struct broker *broker; /* outlives it */
     const struct config *config; /* outlives it */
-    bool admin_elsewhere;        /* the admin paths are not on the public port */
     bool draining;               /* the gateway stops when its sessions are gone */
 };
 

@@ -14,6 +14,7 @@ static struct loop *loop;
 static struct keys *keys;
 static struct redis_address address;
 static struct broker *broker; /* never started: not connected to Redis */
+static const struct config no_settings;
 static struct http http;
 static struct http_answer answer;
 
@@ -27,7 +28,7 @@ static void set_up(void)
     ck_assert(redis_address_parse(&address, "127.0.0.1"));
     settings.keys = keys;
     broker = broker_new(loop, &settings);
-    http = (struct http){.broker = broker};
+    http = (struct http){.broker = broker, .config = &no_settings};
     http_register_metrics();
 }
 
@@ -226,7 +227,10 @@ END_TEST
 
 START_TEST(admin_listener_takes_the_admin_paths_with_it)
 {
-    http.admin_elsewhere = true;
+    char address_of_its_own[] = "127.0.0.1:9100";
+    const struct config with_admin = {.admin_listen = address_of_its_own};
+
+    http.config = &with_admin;
     ask(HTTP_GET, "/metrics", false);
     assert_answer(404, "not_found");
     ask(HTTP_GET, "/metrics", true);
